@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Event: one status change, immutable and reference counted. It is made from EventFields, a plain
+ * view that borrows everything; the event copies it, and shows its copy in the same form.
+ *
+ * An event is at most EVENT_SIZE_MAX bytes as JSON. What is larger loses the end of long strings,
+ * then attributes from the end, then what the engine added, and says so in "truncated".
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct json_object;
+
+/* Sixteen times what Podman's own lines have; a page of 1 MiB still holds many, and a broker takes
+ * any reply. */
+#define EVENT_SIZE_MAX (64 * 1024)
+
+/* Of one string, as JSON: so the twelve strings leave attributes more than half of the room. */
+#define EVENT_STRING_MAX (2 * 1024)
+
+typedef struct Event Event;
+
+typedef struct EventFields {
+        /* Never NULL in an event; NULL here is "". */
+        const char *type;
+        const char *status;
+        const char *id;
+        const char *name;
+        const char *image;
+        const char *engine;
+
+        uint64_t time_nsec; /* by the engine, CLOCK_REALTIME */
+        uint64_t seq;       /* 0: not recorded yet */
+
+        /* NULL: does not apply. */
+        const char *exec_id;
+        const char *pod_id;
+        const char *network;
+        const char *health_status;
+        const char *error;
+        const char *reason;
+
+        int32_t exit_code;
+        uint32_t uid;
+        bool has_exit_code;
+        bool has_uid;
+
+        bool oom_killed;
+        bool synthetic;
+        bool truncated;
+        bool backlog; /* was in the engine's log when we first saw it: not signalled */
+
+        struct json_object *attributes; /* labels: object of strings, or NULL */
+        struct json_object *extra;      /* what the engine adds: object of scalars, or NULL */
+} EventFields;
+
+/*
+ * Copies the fields; the JSON objects are shared and must not be changed any more. What is no UTF-8
+ * that the bus takes (base/utf8.h) becomes U+FFFD. Returns -EINVAL without type or status, -ENOMEM.
+ */
+int event_new(const EventFields *fields, Event **ret);
+
+Event *event_ref(Event *event);
+
+/* Takes NULL; returns NULL. */
+Event *event_unref(Event *event);
+
+/* Valid as long as the event is. */
+const EventFields *event_fields(const Event *event);
+
+static inline void event_unrefp(Event **event)
+{
+        event_unref(*event);
+}
