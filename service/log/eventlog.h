@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * EventLog: the history, a folder of segments with one writer. Events are appended, which numbers
+ * them, and committed together: one write, one fdatasync. Only what is committed can be read
+ * (log/log-reader.h), so nothing is published or answered that a power cut could take back.
+ *
+ * When a commit fails nothing of it counts. What could not be written is cut off again; but after a
+ * failed fsync nobody knows what is on the disk, so the segment is sealed where it was good. The
+ * next commit writes the same events, with the same numbers.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <systemd/sd-id128.h>
+
+#include "log/segment.h"
+
+/* What may wait for a commit, so that a writer that never commits is stopped and not fed. */
+#define EVENTLOG_BATCH_MAX (4 * 1024 * 1024)
+
+typedef struct EventLog EventLog;
+
+typedef struct EventLogOptions {
+        const char *directory;
+        uint64_t segment_size; /* bytes: a segment is sealed before it grows past this */
+        uint64_t max_size;     /* bytes: the oldest segments go when all together are larger */
+
+        /* Says what was found or done in the folder, one sentence each; may be NULL. */
+        void (*report)(const char *sentence, void *userdata);
+        void *userdata;
+} EventLogOptions;
+
+/* Touches no disk. Returns -ENOMEM. */
+int eventlog_new(const EventLogOptions *options, EventLog **ret);
+
+/* Takes NULL; returns NULL. What is not committed is lost. */
+EventLog *eventlog_free(EventLog *log);
+
+static inline void eventlog_freep(EventLog **log)
+{
+        eventlog_free(*log);
+}
+
+/*
+ * Makes the folder if need be, locks it, repairs a torn tail. Returns negative errno, and then
+ * eventlog_failure() says what is wrong; it may be tried again.
+ */
+int eventlog_open(EventLog *log);
+bool eventlog_is_open(const EventLog *log);
+
+/* Why opening or committing failed last, in a sentence; "" if it did not. */
+const char *eventlog_failure(const EventLog *log);
+
+/*
+ * Numbers the event and puts it with what waits for the next commit. "position" is "SOURCE PLACE"
+ * or NULL. Returns -ENOBUFS when too much waits, -ENOTCONN when the log is not open, -ENOMEM.
+ */
+int eventlog_append(EventLog *log, const Event *event, const char *position, uint64_t *ret_seq);
+
+/* Bytes that wait. */
+size_t eventlog_uncommitted(const EventLog *log);
+
+/* Returns 0 when nothing waits any more. On failure everything still does. */
+int eventlog_commit(EventLog *log);
+
+/* Removes the oldest sealed segments until all together fit into max_size. */
+int eventlog_trim(EventLog *log);
+
+/* The place of a source in the last committed event of it; NULL if there is none. */
+const char *eventlog_position(const EventLog *log, const char *source);
+
+sd_id128_t eventlog_epoch(const EventLog *log);
+uint64_t eventlog_oldest_seq(const EventLog *log); /* 0 while there is no event */
+uint64_t eventlog_newest_seq(const EventLog *log); /* the newest committed; 0 if there is none */
+uint64_t eventlog_size(const EventLog *log);       /* bytes of all segments */
+
+/* For the reader: the folder; the segment behind the one that starts with a number; the one that a
+ * number is in. NULL if there is none; valid until the log changes. */
+int eventlog_directory_fd(const EventLog *log);
+const Segment *eventlog_segment_after(const EventLog *log, uint64_t first_seq);
+const Segment *eventlog_segment_of(const EventLog *log, uint64_t seq);
+
+/* A reader met a damaged line: said once a segment. */
+void eventlog_report_damage(EventLog *log, uint64_t segment_id, uint64_t offset);

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "log/record.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <json-c/json.h>
+#include <zlib.h>
+
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "base/number.h"
+#include "model/event-json.h"
+#include "model/timestamp.h"
+
+/*
+ * Inside a JSON string a quote is escaped, so these can stand in a record only where we put them,
+ * or as the name of a label or of something that an engine added.
+ */
+#define SEQ_MARK      ",\"Seq\":"
+#define POSITION_MARK ",\"Position\":\""
+
+/* ,"CRC":"01234567"} */
+#define CRC_MARK   ",\"CRC\":\""
+#define CRC_LENGTH (sizeof(CRC_MARK) - 1 + 8 + 2)
+
+/* The digits that the text starts with; 0 if there are none, or too many. */
+static uint64_t parse_leading_u64(const char *text, size_t length)
+{
+        uint64_t number = 0;
+
+        for (size_t i = 0; i < length && text[i] >= '0' && text[i] <= '9'; i++)
+                if (__builtin_mul_overflow(number, 10, &number) ||
+                    __builtin_add_overflow(number, (uint64_t)(text[i] - '0'), &number))
+                        return 0;
+
+        return number;
+}
+
+static unsigned long checksum(const char *bytes, size_t length)
+{
+        return crc32_z(crc32_z(0, NULL, 0), (const unsigned char *)bytes, length);
+}
+
+static bool position_is_plain(const char *position)
+{
+        size_t length = strnlen(position, POSITION_SIZE);
+
+        if (length == 0 || length >= POSITION_SIZE)
+                return false;
+        for (const char *p = position; *p; p++)
+                if ((unsigned char)*p < 0x20 || (unsigned char)*p >= 0x7f || *p == '"' ||
+                    *p == '\\')
+                        return false;
+
+        return true;
+}
+
+/* Opens the object's end again, and adds position, checksum and end of line. */
+static int format_line(struct json_object *root, const char *position, char **ret,
+                       size_t *ret_length)
+{
+        _cleanup_free_ char *line = NULL;
+        size_t text_length, size, n;
+        const char *text;
+
+        text = event_json_text(root, &text_length);
+        if (!text)
+                return -ENOMEM;
+
+        size = text_length + POSITION_SIZE + sizeof(POSITION_MARK) + CRC_LENGTH + 2;
+        line = malloc(size);
+        if (!line)
+                return -ENOMEM;
+
+        n = text_length - 1; /* without "}" */
+        memcpy(line, text, n);
+        if (position)
+                n += (size_t)snprintf(line + n, size - n, POSITION_MARK "%s\"", position);
+        n += (size_t)snprintf(line + n, size - n, CRC_MARK "%08lx\"}\n", checksum(line, n));
+
+        *ret = TAKE_PTR(line);
+        *ret_length = n;
+        return 0;
+}
+
+int record_format(const Event *event, uint64_t seq, const char *position, char **ret,
+                  size_t *ret_length)
+{
+        _cleanup_json_ struct json_object *root = NULL;
+        int r;
+
+        if (position && !position_is_plain(position))
+                return -EINVAL;
+        r = event_json_write(event, seq, &root);
+        if (r < 0)
+                return r;
+
+        return format_line(root, position, ret, ret_length);
+}
+
+bool record_is_intact(const char *line, size_t length)
+{
+        char mark[CRC_LENGTH + 1];
+        size_t n;
+
+        if (length <= CRC_LENGTH || length >= RECORD_SIZE_MAX || line[0] != '{')
+                return false;
+
+        n = length - CRC_LENGTH;
+        snprintf(mark, sizeof(mark), CRC_MARK "%08lx\"}", checksum(line, n));
+        return memcmp(line + n, mark, CRC_LENGTH) == 0;
+}
+
+/* The number behind the first mark in [text, end) that has one; *ret_next is where to look on. */
+static uint64_t find_seq(const char *text, const char *end, const char **ret_next)
+{
+        const char *mark = text;
+
+        /* A label may have that name; its value is a string. */
+        do {
+                mark = memmem(mark, (size_t)(end - mark), SEQ_MARK, sizeof(SEQ_MARK) - 1);
+                if (!mark) {
+                        *ret_next = end;
+                        return 0;
+                }
+                mark += sizeof(SEQ_MARK) - 1;
+        } while (mark < end && *mark == '"');
+
+        *ret_next = mark;
+        return parse_leading_u64(mark, (size_t)(end - mark));
+}
+
+uint64_t record_seq(const char *line, size_t length)
+{
+        const char *next;
+
+        return find_seq(line, line + length, &next);
+}
+
+uint64_t record_greatest_seq(const char *text, size_t length, uint64_t limit)
+{
+        const char *end = text + length;
+        uint64_t greatest = 0;
+
+        while (text < end) {
+                uint64_t seq = find_seq(text, end, &text);
+
+                if (seq > greatest && seq <= limit)
+                        greatest = seq;
+        }
+
+        return greatest;
+}
+
+bool record_has_checksum(const char *text, size_t length)
+{
+        return memmem(text, length, CRC_MARK, sizeof(CRC_MARK) - 1);
+}
+
+bool record_position(const char *line, size_t length, char position[static POSITION_SIZE])
+{
+        const size_t mark_length = sizeof(POSITION_MARK) - 1;
+        const char *start, *end;
+
+        /* It stands right before the checksum, and has no quote in it: from the end, nothing that
+         * an engine or a caller of Emit can write passes for it. */
+        if (length <= CRC_LENGTH || line[length - CRC_LENGTH - 1] != '"')
+                return false;
+        end = line + length - CRC_LENGTH - 1;
+        start = memrchr(line, '"', (size_t)(end - line));
+        if (!start || end - start > POSITION_SIZE)
+                return false;
+        start++;
+        if ((size_t)(start - line) < mark_length ||
+            memcmp(start - mark_length, POSITION_MARK, mark_length) != 0)
+                return false;
+
+        memcpy(position, start, (size_t)(end - start));
+        position[end - start] = '\0';
+        return true;
+}
+
+int record_event(const char *line, size_t length, Event **ret)
+{
+        _cleanup_json_ struct json_object *root = NULL;
+        EventFields fields;
+        int r;
+
+        r = event_json_tokenize(line, length, &root);
+        if (r < 0)
+                return r;
+        r = event_json_read(root, EVENT_JSON_RECORD, &fields);
+        if (r < 0)
+                return r;
+
+        return event_new(&fields, ret);
+}
+
+/* ---- header ---- */
+
+int record_format_header(const RecordHeader *header, char **ret, size_t *ret_length)
+{
+        _cleanup_json_ struct json_object *root = NULL;
+        char time[TIMESTAMP_SIZE], epoch[SD_ID128_STRING_MAX];
+        int r;
+
+        timestamp_format(timestamp_now(), time);
+        root = json_object_new_object();
+        if (!root)
+                return -ENOMEM;
+        if ((r = json_add(root, "Status", json_object_new_string("segment"))) < 0 ||
+            (r = json_add(root, "Time", json_object_new_string(time))) < 0 ||
+            (r = json_add(root, "Type", json_object_new_string("system"))) < 0 ||
+            (r = json_add(root, "Format", json_object_new_int64(header->format))) < 0 ||
+            (r = json_add(root, "Epoch",
+                          json_object_new_string(sd_id128_to_string(header->epoch, epoch)))) < 0 ||
+            (r = json_add(root, "FirstSeq", json_object_new_uint64(header->first_seq))) < 0 ||
+            (r = json_add(root, "Positions", json_object_get(header->positions))) < 0)
+                return r;
+
+        return format_line(root, NULL, ret, ret_length);
+}
+
+static bool member_is(struct json_object *root, const char *key, enum json_type type,
+                      struct json_object **ret)
+{
+        return json_object_object_get_ex(root, key, ret) && json_object_is_type(*ret, type);
+}
+
+static bool positions_are_strings(struct json_object *positions)
+{
+        struct json_object_iter member;
+
+        json_object_object_foreachC(positions, member)
+        {
+                if (!json_object_is_type(member.val, json_type_string))
+                        return false;
+        }
+        return true;
+}
+
+int record_parse_header(const char *line, size_t length, RecordHeader *ret)
+{
+        _cleanup_json_ struct json_object *root = NULL;
+        struct json_object *format, *epoch, *first_seq, *positions;
+        RecordHeader header;
+        int r;
+
+        if (!record_is_intact(line, length))
+                return -EBADMSG;
+        r = event_json_tokenize(line, length, &root);
+        if (r < 0)
+                return r;
+        if (!member_is(root, "Format", json_type_int, &format) ||
+            !member_is(root, "Epoch", json_type_string, &epoch) ||
+            !member_is(root, "FirstSeq", json_type_int, &first_seq) ||
+            !member_is(root, "Positions", json_type_object, &positions) ||
+            !positions_are_strings(positions) ||
+            sd_id128_from_string(json_object_get_string(epoch), &header.epoch) < 0)
+                return -EBADMSG;
+
+        header.format = json_object_get_int64(format);
+        header.first_seq = json_object_get_uint64(first_seq);
+        if (header.first_seq == 0)
+                return -EBADMSG;
+        header.positions = json_object_get(positions);
+        *ret = header;
+        return 0;
+}
+
+void record_header_done(RecordHeader *header)
+{
+        json_object_put(header->positions);
+        header->positions = NULL;
+}

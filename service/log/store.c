@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "log/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <json-c/json.h>
+
+#include "base/cleanup.h"
+#include "base/utf8.h"
+#include "log/folder.h"
+#include "log/recovery.h"
+#include "model/timestamp.h"
+
+int store_init(Store *store, const char *directory,
+               void (*report_function)(const char *sentence, void *userdata), void *userdata)
+{
+        *store = (Store){
+                .report = report_function,
+                .userdata = userdata,
+                .directory_fd = -1,
+                .active_fd = -1,
+                .directory = strdup(directory),
+        };
+        return store->directory ? 0 : -ENOMEM;
+}
+
+/* Back to where it was before it was opened. */
+static void let_go(Store *store)
+{
+        free(TAKE_PTR(store->segments));
+        store->n_segments = 0;
+        json_object_put(TAKE_PTR(store->positions));
+        store->epoch = SD_ID128_NULL;
+        if (store->active_fd >= 0)
+                close(TAKE_FD(store->active_fd));
+        if (store->directory_fd >= 0)
+                close(TAKE_FD(store->directory_fd));
+}
+
+void store_done(Store *store)
+{
+        let_go(store);
+        free(TAKE_PTR(store->directory));
+}
+
+__attribute__((format(printf, 3, 4))) static int fail(Store *store, int error, const char *format,
+                                                      ...)
+{
+        va_list args;
+
+        va_start(args, format);
+        vsnprintf(store->failure, sizeof(store->failure), format, args);
+        va_end(args);
+        utf8_mend(store->failure);
+        return error;
+}
+
+__attribute__((format(printf, 2, 3))) static void report(const Store *store, const char *format,
+                                                         ...)
+{
+        char sentence[RECOVERY_FAILURE_SIZE];
+        va_list args;
+
+        if (!store->report)
+                return;
+        va_start(args, format);
+        vsnprintf(sentence, sizeof(sentence), format, args);
+        va_end(args);
+        store->report(sentence, store->userdata);
+}
+
+/* ---- segments ---- */
+
+static Segment *active_segment(Store *store)
+{
+        Segment *last = store->n_segments > 0 ? store->segments + store->n_segments - 1 : NULL;
+
+        return last && last->active ? last : NULL;
+}
+
+/* A file of that name is not of this history, or it would be in our list: it keeps its content. */
+static int set_aside(Store *store, const char *name)
+{
+        char other[SEGMENT_NAME_SIZE * 2];
+
+        if (faccessat(store->directory_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+                return errno == ENOENT ? 0 : -errno;
+        snprintf(other, sizeof(other), "%s" SEGMENT_QUARANTINE_MARK "%" PRIu64, name,
+                 timestamp_now());
+        if (renameat(store->directory_fd, name, store->directory_fd, other) < 0)
+                return -errno;
+
+        report(store, "\"%s\" was in the way, and is \"%s\" now.", name, other);
+        return 0;
+}
+
+/* Gives the active segment its last name. One without events gives way to the next instead. */
+static int seal(Store *store, uint64_t next_first_seq)
+{
+        Segment *active = active_segment(store), sealed;
+        char name[SEGMENT_NAME_SIZE];
+        int r;
+
+        if (!active)
+                return 0;
+        if (active->first_seq >= next_first_seq) {
+                store->n_segments--;
+                return 0;
+        }
+
+        sealed = *active;
+        sealed.active = false;
+        segment_name(&sealed, name);
+        r = set_aside(store, name);
+        if (r < 0)
+                return r;
+        if (renameat2(store->directory_fd, SEGMENT_ACTIVE_NAME, store->directory_fd, name,
+                      RENAME_NOREPLACE) < 0)
+                return -errno;
+        *active = sealed;
+        return 0;
+}
+
+/*
+ * Seals the active segment and starts the next. After a crash at any point recovery finds either
+ * the old active segment, or none (the newest sealed one then tells where the history ended), or
+ * the new one; the new one comes with its header, whole and durable.
+ */
+static int start_segment(Store *store, uint64_t first_seq)
+{
+        RecordHeader header = { .format = RECORD_FORMAT,
+                                .epoch = store->epoch,
+                                .first_seq = first_seq,
+                                .positions = store->positions };
+        Segment segment = { .first_seq = first_seq, .active = true };
+        _cleanup_close_ int fd = -1;
+        Segment *segments;
+        int r;
+
+        segments = reallocarray(store->segments, store->n_segments + 1, sizeof(Segment));
+        if (!segments)
+                return -ENOMEM;
+        store->segments = segments;
+
+        fd = segment_create(store->directory_fd, &header, &segment.size);
+        if (fd < 0)
+                return fd;
+        r = seal(store, first_seq);
+        if (r < 0)
+                return r;
+        if (renameat(store->directory_fd, SEGMENT_NEW_NAME, store->directory_fd,
+                     SEGMENT_ACTIVE_NAME) < 0)
+                return -errno;
+        if (fsync(store->directory_fd) < 0)
+                return -errno;
+
+        if (store->active_fd >= 0)
+                close(store->active_fd);
+        store->active_fd = TAKE_FD(fd);
+        segment.id = ++store->last_segment_id;
+        store->segments[store->n_segments++] = segment;
+        return 0;
+}
+
+int store_drop_oldest(Store *store)
+{
+        char name[SEGMENT_NAME_SIZE];
+
+        if (store->n_segments == 0 || store->segments[0].active)
+                return 0;
+        segment_name(store->segments, name);
+        if (unlinkat(store->directory_fd, name, 0) < 0 && errno != ENOENT)
+                return -errno;
+
+        store->n_segments--;
+        memmove(store->segments, store->segments + 1, store->n_segments * sizeof(Segment));
+        return 1;
+}
+
+/* ---- opening ---- */
+
+static int take_folder(Store *store, int *ret_fd)
+{
+        int r;
+
+        r = folder_make(store->directory);
+        if (r < 0)
+                return fail(store, r, "The folder \"%s\" cannot be made: %s.", store->directory,
+                            strerror(-r));
+        r = folder_lock(store->directory, ret_fd);
+        if (r == -EBUSY)
+                return fail(store, r,
+                            "Another process writes the history in \"%s\": stop it, or choose "
+                            "another Directory=.",
+                            store->directory);
+        if (r < 0)
+                return fail(store, r, "The folder \"%s\" cannot be locked: %s.", store->directory,
+                            strerror(-r));
+        return 0;
+}
+
+static void adopt(Store *store, Recovery *recovery)
+{
+        store->segments = recovery->segments;
+        store->n_segments = recovery->n_segments;
+        store->active_fd = recovery->active_fd;
+        store->epoch = recovery->epoch;
+        store->positions = recovery->positions;
+        for (size_t i = 0; i < store->n_segments; i++)
+                store->segments[i].id = ++store->last_segment_id;
+}
+
+int store_open(Store *store, uint64_t *ret_newest_seq, uint64_t *ret_next_seq)
+{
+        char failure[RECOVERY_FAILURE_SIZE];
+        Recovery recovery;
+        int fd = -1, r;
+
+        r = take_folder(store, &fd);
+        if (r < 0)
+                return r;
+        r = recovery_run(fd, store->report, store->userdata, &recovery, failure);
+        if (r < 0) {
+                close(fd);
+                return fail(store, r, "\"%s\": %s", store->directory, failure);
+        }
+
+        store->directory_fd = fd;
+        adopt(store, &recovery);
+        if (store->active_fd < 0) {
+                r = start_segment(store, recovery.next_seq);
+                if (r < 0) {
+                        let_go(store);
+                        return fail(store, r, "No segment can be made in \"%s\": %s.",
+                                    store->directory, strerror(-r));
+                }
+        }
+
+        store->failure[0] = '\0';
+        *ret_newest_seq = recovery.newest_seq;
+        *ret_next_seq = recovery.next_seq;
+        return 0;
+}
+
+/* ---- writing ---- */
+
+static int write_bytes(Store *store, const char *bytes, size_t size)
+{
+        uint64_t offset = active_segment(store)->size;
+
+        for (size_t done = 0; done < size;) {
+                ssize_t n =
+                        pwrite(store->active_fd, bytes + done, size - done, (off_t)(offset + done));
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                done += (size_t)n;
+        }
+
+        return 0;
+}
+
+/* The segment is good up to its committed size only; nothing is written to it any more. */
+static void give_up_segment(Store *store, int error)
+{
+        Segment *active = active_segment(store);
+
+        report(store, "Writing \"%s\" failed (%s): it is sealed, and a new segment is tried.",
+               SEGMENT_ACTIVE_NAME, strerror(-error));
+        /* If this fails too, readers still stop where the next segment's numbers start. */
+        if (ftruncate(store->active_fd, (off_t)active->size) < 0)
+                report(store, "\"%s\" cannot be cut back either: %s.", SEGMENT_ACTIVE_NAME,
+                       strerror(errno));
+        close(TAKE_FD(store->active_fd));
+}
+
+/* Somebody removed, replaced or cut the file that we write: nothing that is written to it counts.
+ */
+static int check_active(Store *store)
+{
+        Segment *active = active_segment(store);
+        struct stat ours, named;
+        char name[] = SEGMENT_ACTIVE_NAME;
+
+        if (!active || store->active_fd < 0)
+                return 0;
+        if (fstat(store->active_fd, &ours) < 0)
+                return -errno;
+        if (fstatat(store->directory_fd, name, &named, AT_SYMLINK_NOFOLLOW) < 0)
+                named.st_ino = 0;
+        if (named.st_ino == ours.st_ino && (uint64_t)ours.st_size >= active->size)
+                return 0;
+
+        report(store, "\"%s\" was removed or cut by somebody else: a new segment is started.",
+               name);
+        close(TAKE_FD(store->active_fd));
+        if (named.st_ino == ours.st_ino) {
+                active->size = (uint64_t)ours.st_size;
+                return 0;
+        }
+        store->n_segments--;
+        return named.st_ino == 0 ? 0 : set_aside(store, name);
+}
+
+/* The folder was removed: the history goes on in a new one of that name. */
+static int check_folder(Store *store)
+{
+        _cleanup_close_ int fd = -1;
+        struct stat st;
+        int r;
+
+        if (fstat(store->directory_fd, &st) < 0)
+                return -errno;
+        if (st.st_nlink > 0)
+                return 0;
+        r = take_folder(store, &fd);
+        if (r < 0)
+                return r;
+        if (faccessat(fd, SEGMENT_ACTIVE_NAME, F_OK, AT_SYMLINK_NOFOLLOW) >= 0)
+                return -EEXIST;
+
+        report(store, "The folder \"%s\" was removed, and made again.", store->directory);
+        close(store->directory_fd);
+        store->directory_fd = TAKE_FD(fd);
+        store->n_segments = 0;
+        return 0;
+}
+
+int store_prepare(Store *store, uint64_t first_seq, size_t size, uint64_t segment_size)
+{
+        const Segment *active;
+        int r;
+
+        r = check_active(store);
+        if (r < 0)
+                return r;
+        active = active_segment(store);
+        if (active && store->active_fd >= 0 &&
+            (active->first_seq >= first_seq || active->size + size <= segment_size))
+                return 0;
+
+        r = check_folder(store);
+        if (r < 0)
+                return r;
+        return start_segment(store, first_seq);
+}
+
+int store_write(Store *store, const char *bytes, size_t size)
+{
+        Segment *active = active_segment(store);
+        int r;
+
+        r = write_bytes(store, bytes, size);
+        /* What was not synced yet is in no doubt when it is cut off again. */
+        if (r < 0 && ftruncate(store->active_fd, (off_t)active->size) >= 0)
+                return r;
+        if (r >= 0 && fdatasync(store->active_fd) < 0)
+                r = -errno;
+        if (r < 0) {
+                give_up_segment(store, r);
+                return r;
+        }
+        active->size += size;
+        return 0;
+}
+
+/* ---- reading ---- */
+
+void store_report_damage(Store *store, uint64_t segment_id, uint64_t offset)
+{
+        for (size_t i = 0; i < store->n_segments; i++) {
+                Segment *segment = store->segments + i;
+                char name[SEGMENT_NAME_SIZE];
+
+                if (segment->id != segment_id || segment->damage_reported)
+                        continue;
+                segment->damage_reported = true;
+                segment_name(segment, name);
+                report(store, "\"%s\" is damaged at byte %" PRIu64 ": such lines are left out.",
+                       name, offset);
+        }
+}
+
+uint64_t store_size(const Store *store)
+{
+        uint64_t size = 0;
+
+        for (size_t i = 0; i < store->n_segments; i++)
+                size += store->segments[i].size;
+        return size;
+}
+
+/* Segments are few: a walk from the newest, where most readers are. */
+
+const Segment *store_segment_of(const Store *store, uint64_t seq)
+{
+        for (size_t i = store->n_segments; i-- > 0;)
+                if (store->segments[i].first_seq <= seq || i == 0)
+                        return store->segments + i;
+
+        return NULL;
+}
+
+const Segment *store_segment_after(const Store *store, uint64_t first_seq)
+{
+        const Segment *found = NULL;
+
+        for (size_t i = store->n_segments; i-- > 0 && store->segments[i].first_seq > first_seq;)
+                found = store->segments + i;
+        return found;
+}

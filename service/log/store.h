@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Store: the segments of a history in their folder, which it holds alone. It finds them, starts and
+ * seals them, appends bytes durably, and removes the oldest. What the bytes mean is the business of
+ * log/eventlog.h.
+ *
+ * A segment is sealed where it was good when nobody knows any more what is on the disk: after a
+ * failed fsync, which is never tried again.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <systemd/sd-id128.h>
+
+#include "log/segment.h"
+
+/* A sentence of recovery, behind the path of the folder. */
+#define STORE_FAILURE_SIZE (512 + 4096)
+
+typedef struct Store {
+        char *directory;                                      /* owned */
+        void (*report)(const char *sentence, void *userdata); /* may be NULL */
+        void *userdata;
+        char failure[STORE_FAILURE_SIZE]; /* why opening failed, in a sentence */
+
+        int directory_fd; /* owned; holds the lock; -1: not open */
+        int active_fd;    /* owned; -1: the next write starts a segment */
+
+        Segment *segments; /* owned; by first_seq, the active one last */
+        size_t n_segments;
+        uint64_t last_segment_id;
+        sd_id128_t epoch;
+        struct json_object
+                *positions; /* owned: source -> place, for the header of the next segment */
+} Store;
+
+/* Touches no disk. Returns -ENOMEM. */
+int store_init(Store *store, const char *directory,
+               void (*report)(const char *sentence, void *userdata), void *userdata);
+void store_done(Store *store);
+
+/*
+ * Makes the folder if need be, locks it, repairs a torn tail. Returns negative errno with a
+ * sentence in store->failure; it may be tried again.
+ */
+int store_open(Store *store, uint64_t *ret_newest_seq, uint64_t *ret_next_seq);
+
+/* Sees to it that there is an active segment for "size" more bytes, the first of them with the
+ * number "first_seq". */
+int store_prepare(Store *store, uint64_t first_seq, size_t size, uint64_t segment_size);
+
+/* Appends to the active segment, durably. On failure nothing of it counts. */
+int store_write(Store *store, const char *bytes, size_t size);
+
+/* Removes the oldest sealed segment. Returns 1 if there was one. */
+int store_drop_oldest(Store *store);
+
+uint64_t store_size(const Store *store); /* bytes of all segments */
+
+/* The segment that a number is in, and the one behind the one that starts with a number. NULL if
+ * there is none; valid until the store changes. */
+const Segment *store_segment_of(const Store *store, uint64_t seq);
+const Segment *store_segment_after(const Store *store, uint64_t first_seq);
+
+/* A reader met a damaged line: said once a segment. */
+void store_report_damage(Store *store, uint64_t segment_id, uint64_t offset);
