@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sources/podman-line.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "base/cleanup.h"
+#include "base/utf8.h"
+#include "model/event-json.h"
+
+/* Valid UTF-8 without escaped NULs; NULL in *ret_copy if it was that already. */
+static int clean_line(const char *line, size_t length, char **ret_copy, size_t *ret_length)
+{
+        static const char NUL[] = "\\u0000";
+        _cleanup_free_ char *copy = NULL;
+        bool has_nul = memmem(line, length, NUL, sizeof(NUL) - 1);
+        size_t n = 0;
+        int r;
+
+        while (n < length && line[n] != '\0') {
+                size_t character = utf8_character(line + n, length - n);
+
+                if (character == 0)
+                        break;
+                n += character;
+        }
+        if (n == length && !has_nul)
+                return 0;
+
+        r = utf8_sanitize(line, length, &copy, ret_length);
+        if (r < 0)
+                return r;
+        event_json_replace_nul(copy, *ret_length);
+        *ret_copy = TAKE_PTR(copy);
+        return 0;
+}
+
+/*
+ * What Podman means and does not write. Up to 4.9 it left an exit code of 0 out, where it always
+ * has one; since 5.0 it is always there. Up to 4.2 the ID of an exec session was an attribute.
+ */
+static void complete_fields(EventFields *fields)
+{
+        struct json_object *exec_id;
+        bool exec_died = strcmp(fields->status, "exec_died") == 0;
+
+        fields->engine = "podman";
+        if (strcmp(fields->type, "container") != 0)
+                return;
+        if (!fields->has_exit_code && (exec_died || strcmp(fields->status, "died") == 0)) {
+                fields->has_exit_code = true;
+                fields->exit_code = 0;
+        }
+        if (exec_died && fields->attributes &&
+            json_object_object_get_ex(fields->attributes, "execID", &exec_id))
+                fields->exec_id = json_object_get_string(exec_id);
+}
+
+int podman_line_parse(const char *line, size_t length, bool backlog, Event **ret)
+{
+        _cleanup_json_ struct json_object *root = NULL;
+        _cleanup_free_ char *copy = NULL;
+        EventFields fields;
+        int r;
+
+        r = clean_line(line, length, &copy, &length);
+        if (r < 0)
+                return r;
+        r = event_json_tokenize(copy ? copy : line, length, &root);
+        if (r < 0)
+                return r;
+        r = event_json_read(root, EVENT_JSON_PODMAN, &fields);
+        if (r < 0)
+                return r;
+
+        complete_fields(&fields);
+        fields.backlog = backlog;
+        return event_new(&fields, ret);
+}
+
+bool podman_line_is_rotation(const char *line, size_t length)
+{
+        static const char MARK[] = "\"log-rotation\"";
+        _cleanup_json_ struct json_object *root = NULL;
+        EventFields fields;
+
+        /* A label may have that value too, so what looks like it is parsed. */
+        return memmem(line, length, MARK, sizeof(MARK) - 1) &&
+               event_json_tokenize(line, length, &root) >= 0 &&
+               event_json_read(root, EVENT_JSON_PODMAN, &fields) >= 0 &&
+               strcmp(fields.type, "system") == 0 && strcmp(fields.status, "log-rotation") == 0;
+}

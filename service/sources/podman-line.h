@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * A line of Podman's events.log, and the event that it tells.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "model/event.h"
+
+/*
+ * Bytes that are not UTF-8 become U+FFFD. "backlog" marks the event. Returns -EBADMSG for what is
+ * no event, -ENOMEM.
+ */
+int podman_line_parse(const char *line, size_t length, bool backlog, Event **ret);
+
+/* Records of Podman that are about its log, and not events of containers. */
+bool podman_line_is_rotation(const char *line, size_t length);
