@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bus/api.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/utf8.h"
+#include "bus/auth.h"
+#include "bus/emission.h"
+#include "bus/query.h"
+#include "config.h"
+#include "model/cursor.h"
+#include "model/filter.h"
+#include "names.h"
+
+struct Api {
+        const BusHost *host;  /* weak */
+        Auth *auth;           /* owned */
+        Queries *queries;     /* owned */
+        sd_bus_slot *slot;    /* owned: the vtable */
+        Emissions *emissions; /* owned */
+};
+
+/* ---- queries ---- */
+
+static int read_filter(sd_bus_message *call, Filter **ret, sd_bus_error *error)
+{
+        char message[FILTER_MESSAGE_SIZE] = "";
+        char **terms = NULL;
+        int r;
+
+        r = sd_bus_message_read_strv(call, &terms);
+        if (r < 0)
+                return r;
+        r = filter_new((const char *const *)terms, ret, message);
+        for (char **term = terms; term && *term; term++)
+                free(*term);
+        free(terms);
+        if (r == -EINVAL)
+                return sd_bus_error_set(error, CE_ERROR_INVALID_FILTER, message);
+        return r;
+}
+
+static int method_query(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+        _cleanup_(filter_freep) Filter *filter = NULL;
+        Api *api = userdata;
+        uint64_t since, until;
+        int r;
+
+        r = sd_bus_message_read(call, "tt", &since, &until);
+        if (r < 0)
+                return r;
+        if (until > 0 && until < since)
+                return sd_bus_error_setf(error, CE_ERROR_INVALID_TIME,
+                                         "The time range ends at %" PRIu64 ", before it starts at "
+                                         "%" PRIu64 ": give since_nsec <= until_nsec.",
+                                         until, since);
+        r = read_filter(call, &filter, error);
+        if (r < 0)
+                return r;
+
+        return queries_page(api->queries, call, 0, since, until, TAKE_PTR(filter), error);
+}
+
+/* The number behind which to start. */
+static int read_cursor(const EventLog *log, const char *text, uint64_t *ret_seq,
+                       sd_bus_error *error)
+{
+        uint64_t oldest = eventlog_oldest_seq(log), newest = eventlog_newest_seq(log);
+        Cursor cursor, kept = { .epoch = eventlog_epoch(log) };
+        char oldest_text[CURSOR_SIZE];
+
+        if (*text == '\0') {
+                *ret_seq = 0;
+                return 0;
+        }
+        if (cursor_parse(text, &cursor) < 0)
+                return sd_bus_error_setf(
+                        error, CE_ERROR_INVALID_ARGS,
+                        "\"%.*s\" is no cursor: give one that a query returned, or "
+                        "\"\" for the oldest event.",
+                        SHOWN(text));
+
+        /* Right before the oldest event, or behind all that were. */
+        kept.seq = oldest > 0 ? oldest - 1 : newest;
+        if (sd_id128_equal(cursor.epoch, kept.epoch) && cursor.seq >= kept.seq &&
+            cursor.seq <= newest) {
+                *ret_seq = cursor.seq;
+                return 0;
+        }
+
+        cursor_format(&kept, oldest_text);
+        return sd_bus_error_setf(
+                error, CE_ERROR_CURSOR_EXPIRED,
+                "The history does not go on from \"%s\": the oldest cursor kept is "
+                "\"%s\".",
+                text, oldest_text);
+}
+
+static int method_query_after(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+        _cleanup_(filter_freep) Filter *filter = NULL;
+        Api *api = userdata;
+        const char *cursor;
+        uint64_t until, after = 0;
+        int r;
+
+        r = sd_bus_message_read(call, "st", &cursor, &until);
+        if (r < 0)
+                return r;
+        if (!eventlog_is_open(api->host->log))
+                return sd_bus_error_set(error, CE_ERROR_LOG_UNAVAILABLE,
+                                        eventlog_failure(api->host->log));
+        r = read_cursor(api->host->log, cursor, &after, error);
+        if (r < 0)
+                return r;
+        r = read_filter(call, &filter, error);
+        if (r < 0)
+                return r;
+
+        return queries_page(api->queries, call, after, 0, until, TAKE_PTR(filter), error);
+}
+
+static int answer_exit_code(Api *api, sd_bus_message *call, ExitCodeKind kind, sd_bus_error *error)
+{
+        const char *id;
+        int r;
+
+        r = sd_bus_message_read(call, "s", &id);
+        if (r < 0)
+                return r;
+        return queries_exit_code(api->queries, call, kind, id, error);
+}
+
+static int method_exec_exit_code(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+        return answer_exit_code(userdata, call, EXIT_CODE_EXEC, error);
+}
+
+static int method_container_exit_code(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+        return answer_exit_code(userdata, call, EXIT_CODE_CONTAINER, error);
+}
+
+static int emit_authorized(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+        const Api *api = userdata;
+
+        return emissions_add(api->emissions, call, error);
+}
+
+static int method_emit(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+        Api *api = userdata;
+
+        return auth_check(api->auth, call, emit_authorized, api, error);
+}
+
+void api_committed(Api *api)
+{
+        emissions_committed(api->emissions);
+}
+
+/* ---- properties ---- */
+
+static int get_version(sd_bus *bus, const char *path, const char *interface, const char *property,
+                       sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+        return sd_bus_message_append(reply, "s", PROJECT_VERSION);
+}
+
+static int get_backend(sd_bus *bus, const char *path, const char *interface, const char *property,
+                       sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+        return sd_bus_message_append(reply, "s", "logfile");
+}
+
+static int get_epoch(sd_bus *bus, const char *path, const char *interface, const char *property,
+                     sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+        const Api *api = userdata;
+        sd_id128_t epoch = eventlog_epoch(api->host->log);
+        char text[SD_ID128_STRING_MAX];
+
+        return sd_bus_message_append(
+                reply, "s", sd_id128_is_null(epoch) ? "" : sd_id128_to_string(epoch, text));
+}
+
+/* A number that a function of the log or the state of the service tells. */
+static int get_number(sd_bus *bus, const char *path, const char *interface, const char *property,
+                      sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+        const BusHost *host = ((const Api *)userdata)->host;
+        uint64_t number;
+
+        if (strcmp(property, "OldestSeq") == 0)
+                number = eventlog_oldest_seq(host->log);
+        else if (strcmp(property, "NewestSeq") == 0)
+                number = eventlog_newest_seq(host->log);
+        else if (strcmp(property, "LogSize") == 0)
+                number = eventlog_size(host->log);
+        else if (strcmp(property, "Recorded") == 0)
+                number = host->state->recorded;
+        else
+                number = host->state->lost;
+        return sd_bus_message_append(reply, "t", number);
+}
+
+static int get_degraded(sd_bus *bus, const char *path, const char *interface, const char *property,
+                        sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+        const BusHost *host = ((const Api *)userdata)->host;
+
+        return sd_bus_message_append(reply, "b", *host->state->degraded_reason != '\0');
+}
+
+static int get_degraded_reason(sd_bus *bus, const char *path, const char *interface,
+                               const char *property, sd_bus_message *reply, void *userdata,
+                               sd_bus_error *error)
+{
+        const BusHost *host = ((const Api *)userdata)->host;
+
+        return sd_bus_message_append(reply, "s", host->state->degraded_reason);
+}
+
+/* Who may call is decided by the bus policy, and for Emit by bus/auth.c too. */
+static const sd_bus_vtable vtable[] = {
+        SD_BUS_VTABLE_START(0),
+
+        SD_BUS_METHOD_WITH_ARGS(
+                "Query", SD_BUS_ARGS("t", since_nsec, "t", until_nsec, "as", filters),
+                SD_BUS_RESULT("a" CE_EVENT_SIGNATURE, events, "s", cursor, "b", more), method_query,
+                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS(
+                "QueryAfter", SD_BUS_ARGS("s", cursor, "t", until_nsec, "as", filters),
+                SD_BUS_RESULT("a" CE_EVENT_SIGNATURE, events, "s", cursor, "b", more),
+                method_query_after, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ExecExitCode", SD_BUS_ARGS("s", id), SD_BUS_RESULT("i", exit_code),
+                                method_exec_exit_code, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ContainerExitCode", SD_BUS_ARGS("s", id),
+                                SD_BUS_RESULT("i", exit_code), method_container_exit_code,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Emit",
+                                SD_BUS_ARGS("s", type, "s", status, "s", id, "s", name, "s", image,
+                                            "s", engine, "t", time_nsec, "a{sv}", details),
+                                SD_BUS_RESULT("t", seq), method_emit, SD_BUS_VTABLE_UNPRIVILEGED),
+
+        SD_BUS_SIGNAL_WITH_ARGS(CE_SIGNAL_EVENT_EMITTED,
+                                SD_BUS_ARGS("s", type, "s", status, "s", id, "s", name, "s", image,
+                                            "s", engine, "t", time_nsec, "t", seq, "a{sv}",
+                                            details),
+                                0),
+
+        SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Backend", "s", get_backend, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Epoch", "s", get_epoch, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("OldestSeq", "t", get_number, 0, 0),
+        SD_BUS_PROPERTY("NewestSeq", "t", get_number, 0, 0),
+        SD_BUS_PROPERTY("Recorded", "t", get_number, 0, 0),
+        SD_BUS_PROPERTY("Lost", "t", get_number, 0, 0),
+        SD_BUS_PROPERTY("LogSize", "t", get_number, 0, 0),
+        SD_BUS_PROPERTY("Degraded", "b", get_degraded, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("DegradedReason", "s", get_degraded_reason, 0,
+                        SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_VTABLE_END,
+};
+
+int api_new(sd_bus *bus, const BusHost *host, Api **ret)
+{
+        _cleanup_(api_freep) Api *api = NULL;
+        int r;
+
+        api = calloc(1, sizeof(Api));
+        if (!api)
+                return -ENOMEM;
+        api->host = host;
+        r = auth_new(bus, host->user, &api->auth);
+        if (r < 0)
+                return r;
+        r = emissions_new(host, &api->emissions);
+        if (r < 0)
+                return r;
+        r = queries_new(host->loop, host->log, &api->queries);
+        if (r < 0)
+                return r;
+        r = sd_bus_add_object_vtable(bus, &api->slot, CE_OBJECT_PATH, CE_INTERFACE, vtable, api);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(api);
+        return 0;
+}
+
+Api *api_free(Api *api)
+{
+        if (!api)
+                return NULL;
+
+        sd_bus_slot_unref(api->slot);
+        emissions_free(api->emissions);
+        queries_free(api->queries);
+        auth_free(api->auth);
+        free(api);
+        return NULL;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Bus: the service's face. It owns the connection, the name and everything that answers; what it
+ * needs of the service it gets from its host, and nothing outside this folder sees sd-bus.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <systemd/sd-event.h>
+
+#include "log/eventlog.h"
+#include "sources/source.h"
+
+/* How the service is; shown as properties. */
+typedef struct ServiceState {
+        uint64_t recorded;           /* events committed since the start */
+        uint64_t lost;               /* "lost" events since the start */
+        const char *degraded_reason; /* weak; "" while everything is as it should be */
+} ServiceState;
+
+typedef struct BusHost {
+        bool user;      /* the user's bus, and not the system's */
+        sd_event *loop; /* weak, and so is all the rest */
+        EventLog *log;
+        Source *const *sources;
+        size_t n_sources;
+        const ServiceState *state;
+
+        /* Appends an event and sees to its commit, of which bus_committed() tells. */
+        int (*emit)(const Event *event, uint64_t *ret_seq, void *userdata);
+
+        /* The name is ours: the service can be found. */
+        void (*ready)(void *userdata);
+
+        /* The name is not to be had, or was lost, or the bus is gone: there is no point in going
+         * on. */
+        void (*failed)(void *userdata);
+
+        void *userdata;
+} BusHost;
+
+typedef struct Bus Bus;
+
+/*
+ * Connects, and asks for the name. Returns negative errno, with a log message, if there is no bus.
+ */
+int bus_new(const BusHost *host, Bus **ret);
+
+/* Takes NULL; returns NULL. */
+Bus *bus_free(Bus *bus);
+
+static inline void bus_freep(Bus **bus)
+{
+        bus_free(*bus);
+}
+
+/* The history was opened. */
+void bus_log_opened(Bus *bus);
+
+/* The history has more. */
+void bus_committed(Bus *bus);
+
+void bus_degraded_changed(Bus *bus);
+void bus_source_changed(Bus *bus, const Source *source);

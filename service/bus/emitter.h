@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Emitter: publishes what the history has committed, as the signal EventEmitted, in order of seq.
+ * It reads the log like anybody else, so however much there is to publish, memory holds only what
+ * sd-bus has queued; and it takes turns with everything else in the loop.
+ *
+ * It starts behind what the history held when the service started: signals are not repeated.
+ */
+
+#include <stdbool.h>
+
+#include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
+
+#include "log/eventlog.h"
+
+typedef struct Emitter Emitter;
+
+/* Returns -ENOMEM or what sd-event says. The log and the bus must outlive the emitter. */
+int emitter_new(sd_bus *bus, sd_event *loop, EventLog *log, Emitter **ret);
+
+/* Takes NULL; returns NULL. */
+Emitter *emitter_free(Emitter *emitter);
+
+static inline void emitter_freep(Emitter **emitter)
+{
+        emitter_free(*emitter);
+}
+
+/* The history is open: what it gets from now on is published. Returns -ENOMEM. */
+int emitter_start(Emitter *emitter);
+
+/* Without the name on the bus nothing is published: the policy that keeps signals from others holds
+ * for its owner only. */
+void emitter_set_named(Emitter *emitter, bool named);
+
+/* The history has more. */
+void emitter_kick(Emitter *emitter);

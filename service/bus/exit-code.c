@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bus/exit-code.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/utf8.h"
+#include "model/vocabulary.h"
+#include "names.h"
+
+struct ExitCode {
+        ExitCodeKind kind;
+        char *id;      /* owned: what was asked for */
+        char *full_id; /* owned: whose ID that is; NULL: nobody's yet */
+        bool ambiguous;
+        bool ended;
+        bool known;
+        int code;
+};
+
+int exit_code_new(ExitCodeKind kind, const char *id, ExitCode **ret)
+{
+        ExitCode *exit_code;
+
+        exit_code = calloc(1, sizeof(ExitCode));
+        if (!exit_code)
+                return -ENOMEM;
+        exit_code->kind = kind;
+        exit_code->id = strdup(id);
+        if (!exit_code->id) {
+                free(exit_code);
+                return -ENOMEM;
+        }
+
+        *ret = exit_code;
+        return 0;
+}
+
+ExitCode *exit_code_free(ExitCode *exit_code)
+{
+        if (!exit_code)
+                return NULL;
+
+        free(exit_code->id);
+        free(exit_code->full_id);
+        free(exit_code);
+        return NULL;
+}
+
+bool exit_code_may_tell(const ExitCode *exit_code, const char *line, size_t length)
+{
+        /* An ID needs no escaping in JSON; what does is no ID. */
+        return memmem(line, length, exit_code->id, strlen(exit_code->id));
+}
+
+/* Whether the event is about what was asked for. Returns -ENOMEM. */
+static int concerns(ExitCode *exit_code, const char *id)
+{
+        size_t n = strlen(exit_code->id);
+        bool exact = id && strcmp(id, exit_code->id) == 0;
+        char *copy;
+
+        if (!exact && (!id || n < ID_PREFIX_MIN || strncmp(id, exit_code->id, n) != 0))
+                return 0;
+        if (exit_code->full_id && strcmp(exit_code->full_id, id) == 0)
+                return 1;
+        if (exit_code->full_id && strcmp(exit_code->full_id, exit_code->id) == 0)
+                return 0; /* the whole ID is known: this one only starts like it */
+
+        copy = strdup(id);
+        if (!copy)
+                return -ENOMEM;
+        exit_code->ambiguous = exit_code->full_id && !exact;
+        exit_code->ended = exit_code->known = false;
+        free(exit_code->full_id);
+        exit_code->full_id = copy;
+        return 1;
+}
+
+static void set_code(ExitCode *exit_code, const EventFields *event)
+{
+        exit_code->ended = true;
+        exit_code->known = event->has_exit_code;
+        exit_code->code = event->exit_code;
+}
+
+int exit_code_look_at(ExitCode *exit_code, const EventFields *event)
+{
+        bool exec = exit_code->kind == EXIT_CODE_EXEC;
+        const char *status = event_status_canonical(event->status);
+        int r;
+
+        if (strcmp(event->type, "container") != 0)
+                return 0;
+        r = concerns(exit_code, exec ? event->exec_id : event->id);
+        if (r <= 0)
+                return r;
+
+        if (exec) {
+                if (strcmp(status, "exec_died") == 0 && !exit_code->known)
+                        set_code(exit_code, event);
+        } else if (strcmp(status, "died") == 0) {
+                set_code(exit_code, event);
+        } else if (strcmp(status, "remove") == 0 && event->has_exit_code && !exit_code->known) {
+                /* Podman says it again when it removes the container. */
+                set_code(exit_code, event);
+        }
+
+        /* Of an exec session the first word counts. */
+        return exec && exit_code->known && strcmp(exit_code->full_id, exit_code->id) == 0;
+}
+
+/* Why there is no code. */
+static int answer_error(const ExitCode *exit_code, sd_bus_message *call)
+{
+        bool exec = exit_code->kind == EXIT_CODE_EXEC;
+        const char *what = exec ? "exec session" : "container";
+
+        if (!exit_code->full_id && strlen(exit_code->id) < ID_PREFIX_MIN)
+                return sd_bus_reply_method_errorf(
+                        call, CE_ERROR_INVALID_ARGS,
+                        "The ID \"%s\" is too short for the start of one: give at least %d "
+                        "characters of it.",
+                        exit_code->id, ID_PREFIX_MIN);
+        if (!exit_code->full_id)
+                return sd_bus_reply_method_errorf(
+                        call, exec ? CE_ERROR_NO_SUCH_EXEC : CE_ERROR_NO_SUCH_CONTAINER,
+                        "The history knows no %s whose ID starts with \"%.*s\".", what,
+                        SHOWN(exit_code->id));
+        if (!exit_code->ended)
+                return sd_bus_reply_method_errorf(
+                        call, exec ? CE_ERROR_EXEC_RUNNING : CE_ERROR_EXIT_CODE_UNKNOWN,
+                        "The %s \"%.*s\" has not ended yet.", what, SHOWN(exit_code->full_id));
+        return sd_bus_reply_method_errorf(
+                call, CE_ERROR_EXIT_CODE_UNKNOWN,
+                "The %s \"%.*s\" ended, and nobody said with which exit code.", what,
+                SHOWN(exit_code->full_id));
+}
+
+int exit_code_answer(const ExitCode *exit_code, sd_bus_message *call)
+{
+        if (exit_code->ambiguous)
+                return sd_bus_reply_method_errorf(
+                        call, CE_ERROR_INVALID_ARGS,
+                        "The ID \"%.*s\" is the start of more than one: give more of it.",
+                        SHOWN(exit_code->id));
+        if (exit_code->known)
+                return sd_bus_reply_method_return(call, "i", exit_code->code);
+        return answer_error(exit_code, call);
+}

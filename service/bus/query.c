@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bus/query.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "base/cleanup.h"
+#include "base/logging.h"
+#include "base/turn.h"
+#include "bus/event.h"
+#include "log/log-reader.h"
+#include "model/cursor.h"
+#include "names.h"
+
+/* Records, and bytes of them, looked at in one turn of the loop: some milliseconds. */
+#define RECORDS_PER_TURN 500
+#define BYTES_PER_TURN   (256 * 1024)
+
+/* A page that is being filled. */
+typedef struct Page {
+        uint64_t since_nsec, until_nsec;
+        Filter *filter;        /* owned */
+        sd_bus_message *reply; /* owned */
+        unsigned n_events;
+        size_t size;
+        uint64_t seq; /* the last event that was looked at */
+        bool more;
+} Page;
+
+typedef struct Query {
+        TAILQ_ENTRY(Query) queue;
+        sd_bus_message *call; /* owned */
+        LogReader *reader;    /* owned */
+        uint64_t end_seq;
+
+        /* One of the two. */
+        Page *page;          /* owned */
+        ExitCode *exit_code; /* owned */
+} Query;
+
+struct Queries {
+        EventLog *log; /* weak */
+        Turn turn;
+        TAILQ_HEAD(, Query) queue;
+        unsigned n;
+};
+
+/* ---- one query ---- */
+
+static Page *page_free(Page *page)
+{
+        if (!page)
+                return NULL;
+
+        filter_free(page->filter);
+        sd_bus_message_unref(page->reply);
+        free(page);
+        return NULL;
+}
+
+static Query *query_free(Query *query)
+{
+        if (!query)
+                return NULL;
+
+        page_free(query->page);
+        exit_code_free(query->exit_code);
+        log_reader_free(query->reader);
+        sd_bus_message_unref(query->call);
+        free(query);
+        return NULL;
+}
+
+DEFINE_CLEANUP(Page *, page_free)
+DEFINE_CLEANUP(Query *, query_free)
+
+/* Returns 1 when the page is full. */
+static int page_add(Page *page, const EventFields *event)
+{
+        size_t size;
+        int r;
+
+        if (event->time_nsec < page->since_nsec ||
+            (page->until_nsec > 0 && event->time_nsec >= page->until_nsec) ||
+            !filter_matches(page->filter, event)) {
+                page->seq = event->seq;
+                return 0;
+        }
+
+        /* There is another one: the page ends before it. */
+        size = bus_event_size(event);
+        if (page->n_events >= PAGE_EVENTS_MAX ||
+            (page->n_events > 0 && page->size + size > PAGE_SIZE_MAX)) {
+                page->more = true;
+                return 1;
+        }
+        r = bus_event_append(page->reply, event);
+        if (r < 0)
+                return r;
+
+        page->n_events++;
+        page->size += size;
+        page->seq = event->seq;
+        return 0;
+}
+
+static int page_send(Page *page, sd_id128_t epoch)
+{
+        Cursor cursor = { .epoch = epoch, .seq = page->seq };
+        char text[CURSOR_SIZE];
+        int r;
+
+        cursor_format(&cursor, text);
+        if ((r = sd_bus_message_close_container(page->reply)) < 0 ||
+            (r = sd_bus_message_append(page->reply, "sb", text, page->more)) < 0)
+                return r;
+        return sd_bus_message_send(page->reply);
+}
+
+/* Returns 1 when nothing more needs to be looked at. */
+static int query_look_at(Query *query, const char *line, size_t length)
+{
+        _cleanup_(event_unrefp) Event *event = NULL;
+        int r;
+
+        if (query->exit_code && !exit_code_may_tell(query->exit_code, line, length))
+                return 0;
+        r = record_event(line, length, &event);
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+
+        if (query->page)
+                return page_add(query->page, event_fields(event));
+        return exit_code_look_at(query->exit_code, event_fields(event));
+}
+
+/* One slice. Returns 1 when the query is through. */
+static int query_run(Query *query)
+{
+        size_t bytes = 0, length;
+
+        for (unsigned n = 0; n < RECORDS_PER_TURN && bytes < BYTES_PER_TURN; n++, bytes += length) {
+                const char *line;
+                int r;
+
+                if (log_reader_seq(query->reader) >= query->end_seq)
+                        return 1;
+                r = log_reader_next(query->reader, &line, &length);
+                if (r == 0)
+                        return 1;
+                if (r > 0)
+                        r = query_look_at(query, line, length);
+                if (r != 0)
+                        return r;
+        }
+
+        return 0;
+}
+
+static int query_answer(Query *query, EventLog *log)
+{
+        if (query->page)
+                return page_send(query->page, eventlog_epoch(log));
+        return exit_code_answer(query->exit_code, query->call);
+}
+
+/* ---- all of them ---- */
+
+static void on_turn(void *userdata)
+{
+        Queries *queries = userdata;
+        Query *query = TAILQ_FIRST(&queries->queue);
+        int r;
+
+        if (!query)
+                return;
+
+        TAILQ_REMOVE(&queries->queue, query, queue);
+        r = query_run(query);
+        if (r == 0) {
+                TAILQ_INSERT_TAIL(&queries->queue, query, queue);
+        } else {
+                if (r > 0)
+                        r = query_answer(query, queries->log);
+                if (r < 0) {
+                        log_warning("A query cannot be answered: %s.", strerror(-r));
+                        sd_bus_reply_method_errorf(query->call, CE_ERROR_LOG_UNAVAILABLE,
+                                                   "The history cannot be read: %s.", strerror(-r));
+                }
+                query_free(query);
+                queries->n--;
+        }
+
+        if (queries->n > 0)
+                turn_schedule(&queries->turn);
+}
+
+int queries_new(sd_event *loop, EventLog *log, Queries **ret)
+{
+        _cleanup_(queries_freep) Queries *queries = NULL;
+        int r;
+
+        queries = calloc(1, sizeof(Queries));
+        if (!queries)
+                return -ENOMEM;
+        queries->log = log;
+        TAILQ_INIT(&queries->queue);
+        r = turn_init(&queries->turn, loop, on_turn, queries);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(queries);
+        return 0;
+}
+
+Queries *queries_free(Queries *queries)
+{
+        Query *query;
+
+        if (!queries)
+                return NULL;
+
+        turn_done(&queries->turn);
+        while ((query = TAILQ_FIRST(&queries->queue))) {
+                TAILQ_REMOVE(&queries->queue, query, queue);
+                query_free(query);
+        }
+        free(queries);
+        return NULL;
+}
+
+static unsigned count_of_caller(const Queries *queries, const char *sender)
+{
+        const Query *query;
+        unsigned n = 0;
+
+        TAILQ_FOREACH(query, &queries->queue, queue)
+        {
+                const char *other = sd_bus_message_get_sender(query->call);
+
+                n += sender && other && strcmp(sender, other) == 0;
+        }
+        return n;
+}
+
+static int query_new(Queries *queries, sd_bus_message *call, uint64_t after, Query **ret,
+                     sd_bus_error *error)
+{
+        _cleanup_(query_freep) Query *query = NULL;
+        int r;
+
+        if (!eventlog_is_open(queries->log))
+                return sd_bus_error_set(error, CE_ERROR_LOG_UNAVAILABLE,
+                                        eventlog_failure(queries->log));
+        if (queries->n >= QUERIES_MAX)
+                return sd_bus_error_setf(error, CE_ERROR_LIMITS_EXCEEDED,
+                                         "%d queries are being answered already: ask again later.",
+                                         QUERIES_MAX);
+        if (count_of_caller(queries, sd_bus_message_get_sender(call)) >= QUERIES_OF_CALLER_MAX)
+                return sd_bus_error_setf(error, CE_ERROR_LIMITS_EXCEEDED,
+                                         "%d queries of yours are being answered already: wait for "
+                                         "one of them.",
+                                         QUERIES_OF_CALLER_MAX);
+
+        query = calloc(1, sizeof(Query));
+        if (!query)
+                return -ENOMEM;
+        query->call = sd_bus_message_ref(call);
+        query->end_seq = eventlog_newest_seq(queries->log);
+        r = log_reader_new(queries->log, after, &query->reader);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(query);
+        return 0;
+}
+
+/* Takes the query. */
+static int enqueue(Queries *queries, Query *query)
+{
+        TAILQ_INSERT_TAIL(&queries->queue, query, queue);
+        queries->n++;
+        turn_schedule(&queries->turn);
+        return 1;
+}
+
+static int page_new(sd_bus_message *call, uint64_t after, Page **ret)
+{
+        _cleanup_(page_freep) Page *page = NULL;
+        int r;
+
+        page = calloc(1, sizeof(Page));
+        if (!page)
+                return -ENOMEM;
+        page->seq = after;
+        if ((r = sd_bus_message_new_method_return(call, &page->reply)) < 0 ||
+            (r = sd_bus_message_open_container(page->reply, 'a', CE_EVENT_SIGNATURE)) < 0)
+                return r;
+
+        *ret = TAKE_PTR(page);
+        return 0;
+}
+
+int queries_page(Queries *queries, sd_bus_message *call, uint64_t after, uint64_t since_nsec,
+                 uint64_t until_nsec, Filter *filter, sd_bus_error *error)
+{
+        _cleanup_(filter_freep) Filter *owned = filter;
+        _cleanup_(query_freep) Query *query = NULL;
+        int r;
+
+        r = query_new(queries, call, after, &query, error);
+        if (r < 0)
+                return r;
+        r = page_new(call, after, &query->page);
+        if (r < 0)
+                return r;
+        query->page->since_nsec = since_nsec;
+        query->page->until_nsec = until_nsec;
+        query->page->filter = TAKE_PTR(owned);
+
+        return enqueue(queries, TAKE_PTR(query));
+}
+
+int queries_exit_code(Queries *queries, sd_bus_message *call, ExitCodeKind kind, const char *id,
+                      sd_bus_error *error)
+{
+        _cleanup_(query_freep) Query *query = NULL;
+        int r;
+
+        if (*id == '\0')
+                return sd_bus_error_set(
+                        error, CE_ERROR_INVALID_ARGS,
+                        "The ID \"\" is empty: give the ID whose exit code you want.");
+        r = query_new(queries, call, 0, &query, error);
+        if (r < 0)
+                return r;
+        r = exit_code_new(kind, id, &query->exit_code);
+        if (r < 0)
+                return r;
+
+        return enqueue(queries, TAKE_PTR(query));
+}
