@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "manager.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+
+#include "base/cleanup.h"
+#include "base/logging.h"
+#include "base/turn.h"
+#include "base/utf8.h"
+#include "bus/bus.h"
+#include "configuration.h"
+#include "log/eventlog.h"
+#include "sources/podman-config.h"
+#include "sources/podman-log.h"
+
+/* Above this what waits is committed at once, and not after the others had their turn. */
+#define COMMIT_SIZE (1024 * 1024)
+
+/* How soon a history that cannot be opened or written is tried again. */
+#define RETRY_USEC UINT64_C(5000000)
+
+/* Segments are removed whole: with so many, never more than a quarter of the history goes at once.
+ */
+#define SEGMENTS_MIN 4
+
+/* There is one kind of source yet. */
+#define SOURCES_MAX 1
+
+struct Manager {
+        Configuration configuration;
+        sd_event *loop;               /* owned */
+        EventLog *log;                /* owned */
+        Source *sources[SOURCES_MAX]; /* owned */
+        size_t n_sources;
+        BusHost host;
+        Bus *bus; /* owned */
+
+        Turn commit;            /* when all who had something to say have said it */
+        Turn trim;              /* removes the oldest segments */
+        sd_event_source *retry; /* owned */
+
+        ServiceState state;
+        char failure[1024];      /* of the history; "" while it works */
+        uint64_t n_waiting;      /* events that wait for the commit */
+        uint64_t n_lost_waiting; /* "lost" ones among them */
+};
+
+/* ---- degraded ---- */
+
+static void update_degraded(Manager *manager)
+{
+        const char *problem = manager->configuration.problem;
+        const char *reason = *manager->failure ? manager->failure : problem ? problem : "";
+
+        manager->state.degraded_reason = reason;
+        if (manager->bus)
+                bus_degraded_changed(manager->bus);
+        sd_notifyf(0, "STATUS=%s", *reason ? reason : "Recording.");
+}
+
+static void set_failure(Manager *manager, const char *failure)
+{
+        if (strcmp(manager->failure, failure) == 0)
+                return;
+
+        if (*failure)
+                log_error("The history is not to be had: %s", failure);
+        else
+                log_notice("The history works again.");
+        snprintf(manager->failure, sizeof(manager->failure), "%s", failure);
+        utf8_mend(manager->failure);
+        update_degraded(manager);
+}
+
+/* ---- the history ---- */
+
+static void retry_later(Manager *manager)
+{
+        sd_event_source_set_time_relative(manager->retry, RETRY_USEC);
+        sd_event_source_set_enabled(manager->retry, SD_EVENT_ONESHOT);
+}
+
+static void resume_sources(Manager *manager)
+{
+        for (size_t i = 0; i < manager->n_sources; i++)
+                manager->sources[i]->ops->resume(manager->sources[i]);
+}
+
+static int commit(Manager *manager)
+{
+        int r;
+
+        r = eventlog_commit(manager->log);
+        if (r < 0) {
+                set_failure(manager, eventlog_failure(manager->log));
+                retry_later(manager);
+                return r;
+        }
+
+        manager->state.recorded += manager->n_waiting;
+        manager->state.lost += manager->n_lost_waiting;
+        manager->n_waiting = manager->n_lost_waiting = 0;
+        turn_schedule(&manager->trim);
+        bus_committed(manager->bus);
+        if (*manager->failure) {
+                set_failure(manager, "");
+                resume_sources(manager);
+        }
+        return 0;
+}
+
+static bool is_lost(const Event *event)
+{
+        const EventFields *fields = event_fields(event);
+
+        return strcmp(fields->type, "system") == 0 && strcmp(fields->status, "lost") == 0;
+}
+
+static int append(Manager *manager, const Event *event, const char *position, uint64_t *ret_seq)
+{
+        int r;
+
+        /* Degraded: nothing more is taken until what waits is safe. */
+        if (*manager->failure)
+                return -EAGAIN;
+        if (eventlog_uncommitted(manager->log) >= COMMIT_SIZE) {
+                r = commit(manager);
+                if (r < 0)
+                        return -EAGAIN;
+        }
+        r = eventlog_append(manager->log, event, position, ret_seq);
+        if (r < 0)
+                return r;
+
+        manager->n_waiting++;
+        manager->n_lost_waiting += is_lost(event);
+        turn_schedule(&manager->commit);
+        return 0;
+}
+
+static void on_commit(void *userdata)
+{
+        (void)commit(userdata);
+}
+
+/* Not in the commit, which others wait for. */
+static void on_trim(void *userdata)
+{
+        Manager *manager = userdata;
+        int r;
+
+        r = eventlog_trim(manager->log);
+        if (r < 0)
+                log_warning("The oldest segment cannot be removed: %s.", strerror(-r));
+}
+
+static void on_report(const char *sentence, void *userdata)
+{
+        log_warning("%s", sentence);
+}
+
+/* ---- sources ---- */
+
+static int on_source_event(Source *source, const Event *event, const char *position, void *userdata)
+{
+        uint64_t seq;
+
+        return append(userdata, event, position, &seq);
+}
+
+static void on_source_changed(Source *source, void *userdata)
+{
+        Manager *manager = userdata;
+
+        if (manager->bus)
+                bus_source_changed(manager->bus, source);
+}
+
+static int add_podman(Manager *manager)
+{
+        const SourceSink sink = { .event = on_source_event,
+                                  .changed = on_source_changed,
+                                  .userdata = manager };
+        const char *path = manager->configuration.podman_events_log;
+        _cleanup_free_ char *found = NULL;
+        int r;
+
+        if (!manager->configuration.podman_enabled)
+                return 0;
+        if (!path) {
+                r = podman_events_log_path(manager->host.user, &found);
+                if (r == -ENXIO) {
+                        log_warning("Podman keeps no events without XDG_RUNTIME_DIR: set it, or "
+                                    "EventsLog= in [Podman].");
+                        return 0;
+                }
+                if (r < 0)
+                        return r;
+                path = found;
+        }
+        r = podman_log_new(path, manager->loop, &sink, manager->sources + manager->n_sources);
+        if (r == -EINVAL) {
+                log_warning("Podman's log \"%s\" is no absolute path of a file: it is not read.",
+                            path);
+                return 0;
+        }
+        if (r < 0)
+                return r;
+
+        manager->n_sources++;
+        return 0;
+}
+
+static void start_sources(Manager *manager)
+{
+        for (size_t i = 0; i < manager->n_sources; i++) {
+                Source *source = manager->sources[i];
+                int r;
+
+                r = source->ops->start(source, eventlog_position(manager->log, source->name));
+                if (r < 0)
+                        log_error("The source %s cannot be started: %s.", source->name,
+                                  strerror(-r));
+        }
+}
+
+/* ---- opening and mending the history ---- */
+
+static void open_log(Manager *manager)
+{
+        int r;
+
+        r = eventlog_open(manager->log);
+        if (r < 0) {
+                set_failure(manager, eventlog_failure(manager->log));
+                retry_later(manager);
+                return;
+        }
+
+        set_failure(manager, "");
+        turn_schedule(&manager->trim);
+        bus_log_opened(manager->bus);
+        start_sources(manager);
+}
+
+static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        Manager *manager = userdata;
+
+        if (eventlog_is_open(manager->log))
+                (void)commit(manager);
+        else
+                open_log(manager);
+        return 0;
+}
+
+/* ---- the bus ---- */
+
+static int on_emit(const Event *event, uint64_t *ret_seq, void *userdata)
+{
+        return append(userdata, event, NULL, ret_seq);
+}
+
+static void on_ready(void *userdata)
+{
+        const Manager *manager = userdata;
+
+        log_info("Ready; the history is in \"%s\".", manager->configuration.directory);
+        sd_notify(0, "READY=1");
+}
+
+static void on_failed(void *userdata)
+{
+        const Manager *manager = userdata;
+
+        sd_event_exit(manager->loop, EXIT_FAILURE);
+}
+
+/* ---- life ---- */
+
+/* Told to end: what came last is committed, and answered while there is a bus. */
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+        Manager *manager = userdata;
+
+        sd_notify(0, "STOPPING=1");
+        if (eventlog_is_open(manager->log) && commit(manager) < 0)
+                log_error("What came last is not in the history: %s", manager->failure);
+        return sd_event_exit(manager->loop, EXIT_SUCCESS);
+}
+
+static int make_loop(Manager *manager)
+{
+        int r;
+
+        if ((r = sd_event_default(&manager->loop)) < 0 ||
+            (r = sd_event_set_watchdog(manager->loop, true)) < 0 ||
+            (r = sd_event_add_signal(manager->loop, NULL, SIGINT | SD_EVENT_SIGNAL_PROCMASK,
+                                     on_signal, manager)) < 0 ||
+            (r = sd_event_add_signal(manager->loop, NULL, SIGTERM | SD_EVENT_SIGNAL_PROCMASK,
+                                     on_signal, manager)) < 0 ||
+            (r = turn_init(&manager->commit, manager->loop, on_commit, manager)) < 0 ||
+            (r = turn_init(&manager->trim, manager->loop, on_trim, manager)) < 0 ||
+            (r = sd_event_add_time_relative(manager->loop, &manager->retry, CLOCK_MONOTONIC,
+                                            RETRY_USEC, 0, on_retry, manager)) < 0)
+                return r;
+        return sd_event_source_set_enabled(manager->retry, SD_EVENT_OFF);
+}
+
+static int make_parts(Manager *manager)
+{
+        EventLogOptions options = {
+                .directory = manager->configuration.directory,
+                .segment_size = manager->configuration.segment_size,
+                .max_size = manager->configuration.max_size,
+                .report = on_report,
+        };
+        int r;
+
+        if (options.segment_size > options.max_size / SEGMENTS_MIN)
+                options.segment_size = options.max_size / SEGMENTS_MIN;
+
+        r = make_loop(manager);
+        if (r < 0)
+                return r;
+        r = eventlog_new(&options, &manager->log);
+        if (r < 0)
+                return r;
+
+        return add_podman(manager);
+}
+
+int manager_new(const ManagerOptions *options, Manager **ret)
+{
+        _cleanup_(manager_freep) Manager *manager = NULL;
+        int r;
+
+        manager = calloc(1, sizeof(Manager));
+        if (!manager) {
+                log_error("There is no memory.");
+                return -ENOMEM;
+        }
+        manager->state.degraded_reason = "";
+        r = configuration_load(options->config_file, options->user, &manager->configuration);
+        if (r < 0) {
+                log_error("The configuration cannot be loaded: %s.",
+                          r == -ENXIO ? "set HOME, so that there is a place for it" : strerror(-r));
+                return r;
+        }
+        manager->host = (BusHost){
+                .user = options->user,
+                .state = &manager->state,
+                .sources = manager->sources,
+                .emit = on_emit,
+                .ready = on_ready,
+                .failed = on_failed,
+                .userdata = manager,
+        };
+        r = make_parts(manager);
+        if (r < 0) {
+                log_error("The service cannot be set up: %s.", strerror(-r));
+                return r;
+        }
+
+        manager->host.loop = manager->loop;
+        manager->host.log = manager->log;
+        manager->host.n_sources = manager->n_sources;
+        r = bus_new(&manager->host, &manager->bus);
+        if (r < 0)
+                return r;
+        update_degraded(manager);
+        open_log(manager);
+
+        *ret = TAKE_PTR(manager);
+        return 0;
+}
+
+Manager *manager_free(Manager *manager)
+{
+        if (!manager)
+                return NULL;
+
+        /* The bus shows the sources, and so goes first; they have nobody to tell then. */
+        manager->bus = bus_free(manager->bus);
+        for (size_t i = 0; i < manager->n_sources; i++)
+                manager->sources[i]->ops->free(manager->sources[i]);
+        eventlog_free(manager->log);
+        turn_done(&manager->commit);
+        turn_done(&manager->trim);
+        sd_event_source_disable_unref(manager->retry);
+        sd_event_unref(manager->loop);
+        configuration_done(&manager->configuration);
+        free(manager);
+        return NULL;
+}
+
+int manager_run(Manager *manager)
+{
+        int r;
+
+        r = sd_event_loop(manager->loop);
+        if (r < 0)
+                log_error("The event loop failed: %s.", strerror(-r));
+        return r;
+}
