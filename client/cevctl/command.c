@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "command.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "escape.h"
+
+int command_common_option(Context *c, int option)
+{
+        switch (option) {
+        case OPTION_USER:
+                c->user = true;
+                return -1;
+        case OPTION_SYSTEM:
+                c->user = false;
+                return -1;
+        case OPTION_JSON:
+                c->json = true;
+                return -1;
+        case OPTION_HELP:
+                fputs(c->command->help, stdout);
+                return STATUS_OK;
+        default:
+                /* getopt_long() has said what is wrong. */
+                fprintf(stderr, "Try \"cevctl %s --help\".\n", c->command->name);
+                return STATUS_USAGE;
+        }
+}
+
+int command_usage_error(const Context *c, const char *format, ...)
+{
+        _cleanup_free_ char *sentence = NULL;
+        va_list ap;
+        int r;
+
+        va_start(ap, format);
+        r = vasprintf(&sentence, format, ap);
+        va_end(ap);
+        if (r < 0) {
+                sentence = NULL;
+                return command_error(-ENOMEM, "Cannot say what is wrong");
+        }
+
+        fputs("cevctl: ", stderr);
+        escape_print(stderr, sentence);
+        fprintf(stderr, "\nTry \"cevctl %s --help\".\n", c->command->name);
+        return STATUS_USAGE;
+}
+
+int command_error(int r, const char *what)
+{
+        fputs("cevctl: ", stderr);
+        escape_print(stderr, what);
+        fprintf(stderr, ": %s.\n", strerror(-r));
+        return STATUS_ERROR;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * An event, as a client sees it: read from a signal or from a reply, never changed afterwards. The
+ * strings are the message's own, so an Event holds a reference to it. Details that this program
+ * knows have a field; the others are kept as they came.
+ *
+ * What does not apply is NULL or false, never "" or 0: a container that ended with 0 has an exit
+ * code, one that was started has none.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <json-c/json.h>
+#include <systemd/sd-bus.h>
+
+typedef struct EventAttribute {
+        const char *key;
+        const char *value;
+} EventAttribute;
+
+typedef struct Event {
+        sd_bus_message *message; /* owned; the strings below are in it */
+
+        const char *type;
+        const char *status;
+        const char *id;     /* or "" */
+        const char *name;   /* or "" */
+        const char *image;  /* or "" */
+        const char *engine; /* or "" */
+        uint64_t time_nsec;
+        uint64_t seq;
+
+        const char *exec_id;
+        const char *pod_id;
+        const char *network;
+        const char *health_status;
+        const char *error;
+        const char *reason;
+        int32_t exit_code;
+        uint32_t uid;
+        bool has_exit_code;
+        bool has_uid;
+        bool oom_killed;
+        bool synthetic;
+        bool backlog;
+        bool truncated;
+
+        EventAttribute *attributes; /* owned; sorted by key */
+        size_t n_attributes;
+        json_object *others; /* owned, or NULL: object with all other details */
+} Event;
+
+/* Reads the nine values of an event: the body of a signal, or a structure that was entered. */
+int event_read(sd_bus_message *m, Event *ret);
+void event_done(Event *e);
+
+/* The value of a label, or NULL. */
+const char *event_attribute(const Event *e, const char *key);

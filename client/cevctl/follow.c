@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "follow.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <systemd/sd-event.h>
+
+#include "backoff.h"
+#include "bus.h"
+#include "cleanup.h"
+#include "listener.h"
+#include "page.h"
+#include "progress.h"
+
+/*
+ * The states, and what leads from one to the next:
+ *
+ *   INSTALLING   the match for the signal, then the owner of the name, are asked for
+ *       |
+ *       v
+ *     ASKING <----------------------------.   a page is on its way
+ *       |  |                              |
+ *       |  '-- more, or behind a signal --+
+ *       v                                 |
+ *      LIVE ------------------------------+   all is read; the next signal is delivered as it is,
+ *                                         |   or, if it does not fit, leads back to ASKING
+ *     RESTING ----- a timer --------------+   the answer was an error that passes
+ *     WAITING ----- a new owner ----------'   nobody owns the name
+ *
+ *      ENDED    nothing is done any more
+ *
+ * The match comes first, so that what is recorded while a page is on its way is known of when the
+ * page is there. In ASKING, RESTING and WAITING signals only raise the number that was heard of;
+ * the history has all of them, so none has to be kept. A new owner leads to ASKING from everywhere.
+ *
+ * With filters, which only the service can evaluate, every signal leads to ASKING. A match for the
+ * type alone in the broker would be tempting, but then the cursor would stand still while events of
+ * other types come, until the history behind it is pruned and we would have to say that something
+ * may be missing when nothing is.
+ *
+ * While nobody owns the name we do not call: an administrator who stopped the service would not
+ * thank us for starting it. Only the first call may start it; an event that somebody emits starts
+ * it, too, and then we hear of its new owner.
+ *
+ * The time of the end is a timer. When it fires, one more page is asked for, since an event may
+ * have been recorded that nobody has signalled yet.
+ */
+
+/* Rests before we give up, when there is nothing to follow yet or any more: about 13 s in all. */
+#define RESTS_MAX 7
+
+/* A restart of the service takes less and is not worth a word. */
+#define ABSENT_USEC UINT64_C(5000000)
+
+/* A broker drops signals for a reader that does not keep up, and when the last ones of a burst are
+ * dropped, no number shows it. So after that many signals the history is asked once more. */
+#define BURST 1000
+
+typedef enum State {
+        INSTALLING,
+        ASKING,
+        LIVE,
+        RESTING,
+        WAITING,
+        ENDED,
+} State;
+
+struct Follow {
+        sd_bus *bus;    /* shared */
+        sd_event *loop; /* shared; the bus's own */
+        FollowOptions options;
+        const FollowHandler *handler;
+        void *userdata;
+
+        State state;
+        Progress progress;
+        Listener *listener; /* NULL when there is nothing to follow */
+        sd_bus_slot *call;
+        Backoff backoff;         /* of RESTING */
+        sd_event_source *absent; /* of WAITING: when it is worth a word */
+        sd_event_source *deadline;
+        sd_event_source *pause;
+
+        unsigned n_signals; /* delivered since the last page */
+        bool answered;      /* the service has given a page at least once */
+        bool ask_again;     /* when this page is there, whatever it says */
+        bool past_deadline;
+        bool last_page; /* this page was asked for after the deadline */
+        bool told_absent;
+        bool told_trouble;
+};
+
+static void ask(Follow *f);
+
+static void stop_timers(Follow *f)
+{
+        backoff_stop(&f->backoff);
+        f->absent = sd_event_source_disable_unref(f->absent);
+}
+
+static void end(Follow *f, int result, const sd_bus_error *error)
+{
+        if (f->state == ENDED)
+                return;
+        f->state = ENDED;
+        f->call = sd_bus_slot_unref(f->call);
+        stop_timers(f);
+        f->deadline = sd_event_source_disable_unref(f->deadline);
+        f->pause = sd_event_source_disable_unref(f->pause);
+        f->handler->end(result, error, f->userdata);
+}
+
+/* Whether a failure may be waited out for as long as it takes. */
+static bool is_steady(const Follow *f)
+{
+        return f->answered && f->options.follow && !f->past_deadline;
+}
+
+static int deliver(const Event *e, const char *cursor, void *userdata)
+{
+        Follow *f = userdata;
+        const FollowOptions *o = &f->options;
+
+        /* QueryAfter has no lower bound, and a signal has neither. */
+        if (e->time_nsec < o->since_nsec || (o->until_nsec > 0 && e->time_nsec >= o->until_nsec))
+                return 0;
+        /* Who wants what happens from now on does not want an engine's old log, which the service
+         * records when it first finds the engine. */
+        if (o->start == FOLLOW_NOW && e->backlog)
+                return 0;
+        return f->handler->event(e, cursor, f->userdata);
+}
+
+/* ---- timers ---- */
+
+static int on_rested(sd_event_source *s, uint64_t usec, void *userdata)
+{
+        ask(userdata);
+        return 0;
+}
+
+static void rest(Follow *f)
+{
+        int r;
+
+        f->state = RESTING;
+        r = backoff_rest(&f->backoff, f->loop, on_rested, f);
+        if (r < 0)
+                end(f, r, NULL);
+}
+
+static int on_absent(sd_event_source *s, uint64_t usec, void *userdata)
+{
+        Follow *f = userdata;
+
+        stop_timers(f);
+        f->told_absent = true;
+        f->handler->notice(FOLLOW_ABSENT, "", f->userdata);
+        return 0;
+}
+
+static void wait_for_owner(Follow *f)
+{
+        int r;
+
+        f->state = WAITING;
+        if (f->past_deadline) {
+                end(f, 0, NULL);
+        } else if (!f->told_absent) {
+                stop_timers(f);
+                r = sd_event_add_time_relative(f->loop, &f->absent, CLOCK_MONOTONIC, ABSENT_USEC, 0,
+                                               on_absent, f);
+                if (r < 0)
+                        end(f, r, NULL);
+        }
+}
+
+static int on_deadline(sd_event_source *s, uint64_t usec, void *userdata)
+{
+        Follow *f = userdata;
+
+        f->past_deadline = true;
+        if (f->state == WAITING)
+                end(f, 0, NULL);
+        else if (f->state == LIVE || f->state == RESTING)
+                ask(f);
+        else
+                f->ask_again = true;
+        return 0;
+}
+
+static int on_pause(sd_event_source *s, void *userdata)
+{
+        Follow *f = userdata;
+        int r;
+
+        r = f->handler->pause(f->progress.cursor, f->userdata);
+        if (r < 0)
+                end(f, r, NULL);
+        else if (f->state == LIVE && f->n_signals >= BURST)
+                ask(f);
+        return 0;
+}
+
+/* ---- pages ---- */
+
+static void restart(Follow *f, const sd_bus_error *error)
+{
+        int r;
+
+        f->handler->notice(FOLLOW_EXPIRED, error->message ?: "", f->userdata);
+        r = progress_start(&f->progress, "");
+        if (r < 0)
+                end(f, r, NULL);
+        else
+                ask(f);
+}
+
+static void failed(Follow *f, const sd_bus_error *error)
+{
+        BusFailure failure = bus_failure(error);
+        const char *cursor = f->progress.cursor;
+
+        if (sd_bus_is_open(f->bus) <= 0) {
+                end(f, -ENOTCONN, NULL);
+        } else if (failure == BUS_FAILURE_EXPIRED && cursor && *cursor) {
+                restart(f, error);
+        } else if (failure == BUS_FAILURE_ABSENT && is_steady(f)) {
+                wait_for_owner(f);
+        } else if (failure == BUS_FAILURE_UNAVAILABLE && is_steady(f)) {
+                if (!f->told_trouble)
+                        f->handler->notice(FOLLOW_TROUBLE, error->message ?: "", f->userdata);
+                f->told_trouble = true;
+                rest(f);
+        } else if (failure == BUS_FAILURE_PASSING &&
+                   (is_steady(f) || f->backoff.n_rests < RESTS_MAX)) {
+                rest(f);
+        } else {
+                end(f, -sd_bus_error_get_errno(error), error);
+        }
+}
+
+/* All that was recorded when the page was asked for is read. */
+static void caught_up(Follow *f)
+{
+        if (!f->options.follow || f->last_page)
+                end(f, 0, NULL);
+        else if (f->ask_again)
+                ask(f);
+        else
+                f->state = LIVE;
+}
+
+static int take_page(Follow *f, sd_bus_message *m)
+{
+        const char *cursor;
+        bool more;
+        Step next;
+        int r;
+
+        r = page_read(m, deliver, f, &cursor, &more);
+        if (r >= 0)
+                r = progress_page(&f->progress, cursor, more, &next);
+        if (r >= 0)
+                r = f->handler->pause(f->progress.cursor, f->userdata);
+        if (r < 0)
+                return r;
+
+        f->answered = true;
+        f->told_trouble = false;
+        f->n_signals = 0;
+        if (next == STEP_REST && !is_steady(f) && f->backoff.n_rests >= RESTS_MAX)
+                return -EPROTO;
+        if (next == STEP_REST) {
+                rest(f);
+                return 0;
+        }
+        backoff_reset(&f->backoff);
+        if (next == STEP_ASK)
+                ask(f);
+        else
+                caught_up(f);
+        return 0;
+}
+
+static bool needs_end(const Follow *f)
+{
+        return f->options.start == FOLLOW_NOW && !f->progress.cursor;
+}
+
+static int take_end(Follow *f, sd_bus_message *m)
+{
+        _cleanup_free_ char *cursor = NULL;
+        int r;
+
+        r = page_end_read(m, &cursor);
+        if (r >= 0)
+                r = progress_start(&f->progress, cursor);
+        if (r >= 0)
+                ask(f);
+        return r;
+}
+
+static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
+{
+        Follow *f = userdata;
+        int r;
+
+        f->call = sd_bus_slot_unref(f->call);
+        if (sd_bus_message_is_method_error(m, NULL)) {
+                failed(f, sd_bus_message_get_error(m));
+                return 0;
+        }
+        r = needs_end(f) ? take_end(f, m) : take_page(f, m);
+        if (r < 0)
+                end(f, r, NULL);
+        return 0;
+}
+
+static void ask(Follow *f)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        PageRequest page = {
+                .cursor = f->progress.cursor,
+                .since_nsec = f->options.since_nsec,
+                .until_nsec = f->options.until_nsec,
+                .filters = f->options.filters,
+                .start_service = !is_steady(f),
+        };
+        int r;
+
+        stop_timers(f);
+        if (!listener_has_owner(f->listener) && is_steady(f)) {
+                wait_for_owner(f);
+                return;
+        }
+        f->state = ASKING;
+        f->ask_again = false;
+        f->last_page = f->past_deadline;
+
+        r = needs_end(f) ? page_end_request(f->bus, &m) : page_request(f->bus, &page, &m);
+        if (r >= 0)
+                r = sd_bus_call_async(f->bus, &f->call, m, on_reply, f, 0);
+        if (r < 0)
+                end(f, r, NULL);
+}
+
+/* ---- signals ---- */
+
+static void on_event(const Event *e, void *userdata)
+{
+        Follow *f = userdata;
+        Step step = progress_heard(&f->progress, e->seq);
+        int r;
+
+        if (f->state != LIVE || step == STEP_IGNORE)
+                return;
+        if (step != STEP_DELIVER) {
+                ask(f);
+                return;
+        }
+
+        r = progress_delivered(&f->progress);
+        if (r >= 0)
+                r = deliver(e, f->progress.cursor, f);
+        /* When nothing else is at hand: a burst of signals is one pause. */
+        if (r >= 0)
+                r = sd_event_source_set_enabled(f->pause, SD_EVENT_ONESHOT);
+        if (r < 0)
+                end(f, r, NULL);
+        f->n_signals++;
+}
+
+static void on_owner(bool present, void *userdata)
+{
+        Follow *f = userdata;
+
+        if (f->state == ENDED)
+                return;
+        progress_new_owner(&f->progress);
+        if (f->told_absent && present) {
+                f->handler->notice(FOLLOW_BACK, "", f->userdata);
+                f->told_absent = false;
+        }
+
+        if (f->state == ASKING)
+                f->ask_again = present;
+        else if (present || f->state == INSTALLING)
+                ask(f);
+        else if (f->state == LIVE)
+                wait_for_owner(f);
+}
+
+static void on_failed(int result, const sd_bus_error *error, void *userdata)
+{
+        end(userdata, result, error);
+}
+
+/* ---- life ---- */
+
+Follow *follow_free(Follow *f)
+{
+        if (!f)
+                return NULL;
+        f->state = ENDED;
+        sd_event_source_disable_unref(f->pause);
+        sd_event_source_disable_unref(f->deadline);
+        stop_timers(f);
+        sd_bus_slot_unref(f->call);
+        listener_free(f->listener);
+        progress_done(&f->progress);
+        sd_event_unref(f->loop);
+        sd_bus_unref(f->bus);
+        free(f);
+        return NULL;
+}
+
+const char *follow_cursor(const Follow *f)
+{
+        return f->progress.cursor;
+}
+
+static int add_sources(Follow *f)
+{
+        uint64_t until = f->options.until_nsec;
+        int r;
+
+        r = sd_event_add_defer(f->loop, &f->pause, on_pause, f);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(f->pause, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_source_set_priority(f->pause, SD_EVENT_PRIORITY_IDLE);
+        if (r >= 0 && f->options.follow && until > 0)
+                r = sd_event_add_time(f->loop, &f->deadline, CLOCK_REALTIME, until / 1000 + 1, 1,
+                                      on_deadline, f);
+        return r;
+}
+
+int follow_new(sd_bus *bus, const FollowOptions *options, const FollowHandler *handler,
+               void *userdata, Follow **ret)
+{
+        static const ListenerHandler listening = {
+                .owner = on_owner,
+                .event = on_event,
+                .failed = on_failed,
+        };
+        _cleanup_(follow_freep) Follow *f = calloc(1, sizeof(Follow));
+        int r;
+
+        if (!f)
+                return -ENOMEM;
+        f->bus = sd_bus_ref(bus);
+        f->loop = sd_event_ref(sd_bus_get_event(bus));
+        f->options = *options;
+        f->handler = handler;
+        f->userdata = userdata;
+
+        r = progress_init(&f->progress, options->start == FOLLOW_CURSOR ? options->cursor : NULL,
+                          options->filters && options->filters[0]);
+        if (r < 0)
+                return r;
+        r = add_sources(f);
+        if (r < 0)
+                return r;
+        if (options->follow) {
+                r = listener_new(bus, &listening, f, &f->listener);
+                if (r < 0)
+                        return r;
+        } else {
+                ask(f);
+        }
+
+        *ret = TAKE_PTR(f);
+        return 0;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Reads the history and follows it: every event once, in order, without a hole, whatever happens to
+ * the service, to signals or to the history on the way. This is what org.containers.Events asks of
+ * its readers under "to follow without a hole"; nothing else in this program has to know.
+ *
+ * It runs in the event loop that the bus is attached to and calls its handler from there. Where it
+ * is can be had as a cursor at any time, and a later Follow can start from that.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <systemd/sd-bus.h>
+
+#include "event.h"
+
+typedef struct Follow Follow;
+
+typedef enum FollowStart {
+        FOLLOW_TIME,   /* all events since since_nsec */
+        FOLLOW_CURSOR, /* what comes after the cursor */
+        FOLLOW_NOW,    /* what is recorded from now on */
+} FollowStart;
+
+typedef struct FollowOptions {
+        FollowStart start;
+        const char *cursor; /* for FOLLOW_CURSOR; "" for the oldest event */
+
+        uint64_t since_nsec;        /* the earliest time, included; 0 for no bound */
+        uint64_t until_nsec;        /* the latest time, excluded; 0 for no bound */
+        const char *const *filters; /* NULL-terminated; for the service to evaluate */
+
+        /* Go on when all that is recorded was read, to the time of until_nsec if there is one. */
+        bool follow;
+} FollowOptions;
+
+typedef enum FollowNotice {
+        FOLLOW_EXPIRED, /* part of the history is gone; text is the service's sentence */
+        FOLLOW_ABSENT,  /* the service left the bus and has not come back yet; text is "" */
+        FOLLOW_BACK,    /* it came back; text is "" */
+        FOLLOW_TROUBLE, /* the service could not answer, we go on trying; text is its sentence */
+} FollowNotice;
+
+typedef struct FollowHandler {
+        /* The next event, and the cursor right after it. A negative result ends following. */
+        int (*event)(const Event *event, const char *cursor, void *userdata);
+
+        /* All up to this cursor was handed over, and there is nothing more at hand. */
+        int (*pause)(const char *cursor, void *userdata);
+
+        void (*notice)(FollowNotice notice, const char *text, void *userdata);
+
+        /* The end, once: 0 when all was read that was asked for, else negative. error is what the
+         * service or the bus said, or unset. Must not free the Follow. */
+        void (*end)(int result, const sd_bus_error *error, void *userdata);
+} FollowHandler;
+
+/* The handler and the strings in the options must outlive the object. */
+int follow_new(sd_bus *bus, const FollowOptions *options, const FollowHandler *handler,
+               void *userdata, Follow **ret);
+Follow *follow_free(Follow *f);
+
+/* The place behind all that was handed over, or NULL before the service has answered. */
+const char *follow_cursor(const Follow *f);
+
+static inline void follow_freep(Follow **f)
+{
+        follow_free(*f);
+}
