@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <zlib.h>
+
+#include "base/cleanup.h"
+#include "fuzz.h"
+#include "log/record.h"
+
+/* A line of a segment, as it is and with the right checksum behind it. */
+static void look_at(const char *line, size_t length)
+{
+        _cleanup_(event_unrefp) Event *event = NULL;
+        char position[POSITION_SIZE];
+        RecordHeader header = {};
+
+        (void)record_is_intact(line, length);
+        (void)record_seq(line, length);
+        if (record_position(line, length, position))
+                fuzz_assert(strlen(position) < POSITION_SIZE);
+        (void)record_event(line, length, &event);
+        if (record_parse_header(line, length, &header) == 0)
+                fuzz_assert(header.positions && header.first_seq > 0);
+        record_header_done(&header);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+        _cleanup_free_ char *line = malloc(size + 32);
+        size_t length;
+
+        look_at((const char *)data, size);
+        fuzz_assert(line);
+        memcpy(line, data, size);
+        length = size + (size_t)sprintf(line + size, ",\"CRC\":\"%08lx\"}",
+                                        crc32(0, data, (unsigned)size));
+        look_at(line, length);
+        return 0;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bus/emitter.h"
+#include "history.h"
+#include "names.h"
+#include "peers.h"
+#include "tap.h"
+
+typedef struct Scene {
+        sd_event *loop;
+        Peers peers;
+        EventLog *log;
+        Emitter *emitter;
+        uint64_t first, last; /* signals that came in a row; 0: none */
+        unsigned n_wrong;
+} Scene;
+
+static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+        Scene *scene = userdata;
+        uint64_t seq;
+
+        if (!sd_bus_message_is_signal(message, CE_INTERFACE, CE_SIGNAL_EVENT_EMITTED))
+                return 0;
+        must(sd_bus_message_skip(message, "sssssst") >= 0 &&
+             sd_bus_message_read(message, "t", &seq) > 0);
+        scene->n_wrong += scene->last > 0 && seq != scene->last + 1;
+        if (scene->first == 0)
+                scene->first = seq;
+        scene->last = seq;
+        return 0;
+}
+
+/* Three events are there before the emitter starts. */
+static Scene *scene_new(void)
+{
+        Scene *scene = calloc(1, sizeof(Scene));
+
+        must(scene && sd_event_new(&scene->loop) >= 0);
+        scene->peers = peers_new();
+        must(sd_bus_attach_event(scene->peers.service, scene->loop, 0) >= 0 &&
+             sd_bus_attach_event(scene->peers.client, scene->loop, 0) >= 0 &&
+             sd_bus_add_filter(scene->peers.client, NULL, on_message, scene) >= 0);
+        scene->log = history_open(1 << 20);
+        history_fill(scene->log, 1, 3, 3);
+        must(emitter_new(scene->peers.service, scene->loop, scene->log, &scene->emitter) == 0 &&
+             emitter_start(scene->emitter) == 0);
+        return scene;
+}
+
+static void scene_free(Scene *scene)
+{
+        emitter_free(scene->emitter);
+        eventlog_free(scene->log);
+        peers_done(&scene->peers);
+        sd_event_unref(scene->loop);
+        free(scene);
+}
+
+DEFINE_CLEANUP(Scene *, scene_free)
+
+static void run(Scene *scene)
+{
+        scene->first = scene->last = scene->n_wrong = 0;
+        emitter_kick(scene->emitter);
+        for (unsigned n_idle = 0; n_idle < 3;)
+                n_idle = sd_event_run(scene->loop, 0) > 0 ? 0 : n_idle + 1;
+}
+
+static void test_nothing_is_published_without_the_name(void)
+{
+        _scratch_ Scratch scratch = scratch_enter();
+        _cleanup_(scene_freep) Scene *scene = scene_new();
+
+        history_fill(scene->log, 4, 5, 2);
+        run(scene);
+        tap_eq_u64(scene->last, 0, "without the name: nothing");
+        emitter_set_named(scene->emitter, true);
+        run(scene);
+        tap_eq_u64(scene->first, 4, "with it: what came since the start");
+        tap_eq_u64(scene->last, 5, "up to the last");
+        emitter_set_named(scene->emitter, false);
+        history_fill(scene->log, 6, 6, 1);
+        run(scene);
+        tap_eq_u64(scene->last, 0, "the name is lost: nothing again");
+}
+
+static void test_only_what_is_committed_is_published(void)
+{
+        _scratch_ Scratch scratch = scratch_enter();
+        _cleanup_(scene_freep) Scene *scene = scene_new();
+
+        emitter_set_named(scene->emitter, true);
+        must(history_append(scene->log, 4) == 0);
+        run(scene);
+        tap_eq_u64(scene->last, 0, "an event that waits is not published");
+        must(eventlog_commit(scene->log) == 0);
+        run(scene);
+        tap_eq_u64(scene->last, 4, "a committed one is");
+}
+
+static void test_many_come_in_order(void)
+{
+        _scratch_ Scratch scratch = scratch_enter();
+        _cleanup_(scene_freep) Scene *scene = scene_new();
+
+        emitter_set_named(scene->emitter, true);
+        history_fill(scene->log, 4, 5000, 500);
+        run(scene);
+        tap_eq_u64(scene->first, 4, "the first");
+        tap_eq_u64(scene->last, 5000, "the last");
+        tap_eq_u64(scene->n_wrong, 0, "and all between them, in order");
+}
+
+static void test_backlog_is_not_published(void)
+{
+        _scratch_ Scratch scratch = scratch_enter();
+        _cleanup_(scene_freep) Scene *scene = scene_new();
+        const EventFields fields = { .type = "container", .status = "died", .backlog = true };
+        _cleanup_event_ Event *event = event_of(&fields);
+        uint64_t seq;
+
+        emitter_set_named(scene->emitter, true);
+        must(eventlog_append(scene->log, event, NULL, &seq) == 0 &&
+             eventlog_commit(scene->log) == 0);
+        run(scene);
+        tap_eq_u64(scene->last, 0, "what was there before us is not");
+        history_fill(scene->log, 5, 5, 1);
+        run(scene);
+        tap_eq_u64(scene->last, 5, "what comes behind it is");
+}
+
+int main(void)
+{
+        test_nothing_is_published_without_the_name();
+        test_only_what_is_committed_is_published();
+        test_many_come_in_order();
+        test_backlog_is_not_published();
+        return tap_done();
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bus/query.h"
+#include "history.h"
+#include "names.h"
+#include "peers.h"
+#include "tap.h"
+
+/* A page, as a client asks for it and gets it. */
+typedef struct Scene {
+        sd_event *loop;
+        Peers peers;
+        EventLog *log;
+        Queries *queries;
+        uint64_t after, since, until; /* what is asked */
+        const char *filter;
+
+        uint64_t first, last; /* what is answered */
+        unsigned n_events, n_answers, n_refused;
+        uint64_t cursor;
+        int more;
+        char error[256];
+} Scene;
+
+static int on_call(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+        Scene *scene = userdata;
+        const char *const terms[] = { scene->filter, NULL };
+        char message[FILTER_MESSAGE_SIZE];
+        Filter *filter;
+
+        if (!sd_bus_message_is_method_call(call, "a.b", "C"))
+                return 0;
+        must(filter_new(terms, &filter, message) == 0);
+        return queries_page(scene->queries, call, scene->after, scene->since, scene->until, filter,
+                            error);
+}
+
+static void read_events(sd_bus_message *reply, Scene *scene)
+{
+        must(sd_bus_message_enter_container(reply, 'a', CE_EVENT_SIGNATURE) > 0);
+        while (sd_bus_message_enter_container(reply, 'r', CE_EVENT_CONTENTS) > 0) {
+                uint64_t seq;
+
+                must(sd_bus_message_skip(reply, "sssssst") >= 0 &&
+                     sd_bus_message_read(reply, "t", &seq) > 0 &&
+                     sd_bus_message_skip(reply, "a{sv}") >= 0 &&
+                     sd_bus_message_exit_container(reply) >= 0);
+                if (scene->n_events++ == 0)
+                        scene->first = seq;
+                scene->last = seq;
+        }
+        must(sd_bus_message_exit_container(reply) >= 0);
+}
+
+static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error)
+{
+        const sd_bus_error *error = sd_bus_message_get_error(reply);
+        Scene *scene = userdata;
+        const char *cursor;
+
+        scene->n_answers++;
+        if (error) {
+                scene->n_refused++;
+                snprintf(scene->error, sizeof(scene->error), "%s", error->name);
+                return 0;
+        }
+        scene->n_events = 0;
+        scene->first = scene->last = 0;
+        read_events(reply, scene);
+        must(sd_bus_message_read(reply, "sb", &cursor, &scene->more) > 0 &&
+             sscanf(strchr(cursor, ':'), ":%" SCNu64, &scene->cursor) == 1);
+        return 0;
+}
+
+static Scene *scene_new(uint64_t n_events)
+{
+        Scene *scene = calloc(1, sizeof(Scene));
+
+        must(scene && sd_event_new(&scene->loop) >= 0);
+        scene->peers = peers_new();
+        must(sd_bus_attach_event(scene->peers.service, scene->loop, 0) >= 0 &&
+             sd_bus_attach_event(scene->peers.client, scene->loop, 0) >= 0 &&
+             sd_bus_add_filter(scene->peers.service, NULL, on_call, scene) >= 0);
+        scene->log = history_open(64 * 1024);
+        if (n_events > 0)
+                history_fill(scene->log, 1, n_events, 100);
+        must(queries_new(scene->loop, scene->log, &scene->queries) == 0);
+        return scene;
+}
+
+static void scene_free(Scene *scene)
+{
+        queries_free(scene->queries);
+        eventlog_free(scene->log);
+        peers_done(&scene->peers);
+        sd_event_unref(scene->loop);
+        free(scene);
+}
+
+DEFINE_CLEANUP(Scene *, scene_free)
+
+static void ask(Scene *scene, unsigned n_calls)
+{
+        scene->n_answers = scene->n_refused = 0;
+        for (unsigned i = 0; i < n_calls; i++)
+                must(sd_bus_call_method_async(scene->peers.client, NULL, NULL, "/", "a.b", "C",
+                                              on_reply, scene, NULL) >= 0);
+        while (scene->n_answers < n_calls)
+                must(sd_event_run(scene->loop, 10000000) > 0);
+}
+
+static void test_pages_follow_each_other(void)
+{
+        _scratch_ Scratch scratch = scratch_enter();
+        _cleanup_(scene_freep) Scene *scene = scene_new(1500);
+
+        ask(scene, 1);
+        tap_eq_u64(scene->n_events, PAGE_EVENTS_MAX, "the first page is full");
+        tap_eq_u64(scene->cursor, PAGE_EVENTS_MAX, "its cursor is behind it");
+        tap_eq_int(scene->more, true, "and there is more");
+        scene->after = scene->cursor;
+        ask(scene, 1);
+        tap_eq_u64(scene->first, PAGE_EVENTS_MAX + 1, "the second goes on there");
+        tap_eq_u64(scene->last, 1500, "to the end");
+        tap_eq_int(scene->more, false, "and there is no more");
+        scene->after = scene->cursor;
+        ask(scene, 1);
+        tap_eq_u64(scene->n_events, 0, "behind the end there is nothing");
+        tap_eq_u64(scene->cursor, 1500, "and the cursor stays");
+}
+
+static void test_what_does_not_match_is_passed_over(void)
+{
+        _scratch_ Scratch scratch = scratch_enter();
+        _cleanup_(scene_freep) Scene *scene = scene_new(1200);
+
+        scene->filter = "type=pod";
+        ask(scene, 1);
+        tap_eq_u64(scene->n_events, 0, "no event matches");
+        tap_eq_u64(scene->cursor, 1200, "all were looked at");
+        tap_eq_int(scene->more, false, "no other page");
+}
+
+static void test_too_many_at_once_are_refused(void)
+{
+        _scratch_ Scratch scratch = scratch_enter();
+        _cleanup_(scene_freep) Scene *scene = scene_new(1200);
+
+        ask(scene, QUERIES_MAX + 200);
+        tap_ok(scene->n_refused > 0, "some are refused");
+        tap_ok(scene->n_answers - scene->n_refused >= QUERIES_MAX, "the others are answered");
+        tap_eq_str(scene->error, CE_ERROR_LIMITS_EXCEEDED, "with the right error");
+        ask(scene, 1);
+        tap_eq_u64(scene->n_refused, 0, "and then there is room again");
+}
+
+static void test_a_history_that_is_not_open(void)
+{
+        _scratch_ Scratch scratch = scratch_enter();
+        _cleanup_(scene_freep) Scene *scene = scene_new(0);
+        EventLog *closed = history_new(1 << 20, 1 << 20);
+
+        queries_free(TAKE_PTR(scene->queries));
+        must(queries_new(scene->loop, closed, &scene->queries) == 0);
+        ask(scene, 1);
+        tap_eq_str(scene->error, CE_ERROR_LOG_UNAVAILABLE, "is said");
+        eventlog_free(closed);
+}
+
+int main(void)
+{
+        test_pages_follow_each_other();
+        test_what_does_not_match_is_passed_over();
+        test_too_many_at_once_are_refused();
+        test_a_history_that_is_not_open();
+        return tap_done();
+}
