@@ -1,0 +1,149 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What README, man pages and --help say is what the programs do: the examples are pasted and run,
+and the tables are compared with the interface and the configuration."""
+
+import re
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from xml.etree import ElementTree
+
+from support.bus import SOURCE, Bus
+from support.client import Client
+from support.service import Service
+from support.tap import DeadlinePassed, equal, main, patience, skip, test
+
+README = (SOURCE / "README.md").read_text()
+
+
+def examples(language: str) -> list[str]:
+    """The README's code blocks in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+
+
+def example(language: str, word: str) -> str:
+    """The one code block in a language that has a word in it."""
+    found = [text for text in examples(language) if word in text]
+    equal(len(found), 1, f"README blocks in {language} with {word}")
+    return found[0]
+
+
+def follow(bus: Bus, command: list[str]) -> None:
+    """Runs a follower from the README until it has printed a death."""
+    with Service(bus), subprocess.Popen(command, env=bus.environment, text=True,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            line = first_line(bus.client(), process)
+        finally:
+            process.kill()
+    assert re.search(r"^\d+ container died web\b", line), line
+
+
+def first_line(client: Client, process: subprocess.Popen[str]) -> str:
+    """Lets containers die until the process, which subscribes some time after its start, has heard
+    of one and says so."""
+    end = time.monotonic() + patience(10)
+    while time.monotonic() < end:
+        client.emit(type="container", status="died", name="web", details={"exit_code": 3})
+        if select.select([process.stdout], [], [], 0.05)[0]:
+            return process.stdout.readline() or process.stderr.read()
+    raise DeadlinePassed("the example prints nothing")
+
+
+@test
+def the_python_example_follows() -> None:
+    with tempfile.TemporaryDirectory() as folder, Bus() as bus:
+        program = Path(folder, "example.py")
+        program.write_text(example("python", "QueryAfter"))
+        follow(bus, [sys.executable, str(program)])
+
+
+@test
+def the_c_example_follows() -> None:
+    if not shutil.which("cc"):
+        skip("there is no cc")
+    with tempfile.TemporaryDirectory() as folder, Bus() as bus:
+        Path(folder, "example.c").write_text(example("c", "sd_bus_match_signal"))
+        command = re.search(r"^`(cc example\.c .*)`$", README, re.MULTILINE)
+        assert command, "the README does not say how to compile the C example"
+        subprocess.run(["sh", "-ec", command[1]], cwd=folder, check=True)
+        follow(bus, [f"{folder}/example"])
+
+
+@test
+def the_calls_with_busctl_and_gdbus_answer() -> None:
+    script = example("sh", "busctl call") + example("sh", "gdbus call")
+    script = re.sub(r"\\\n\s*", "", script)
+    calls = [line for line in script.splitlines() if line and " monitor " not in line]
+    equal(len(calls), 3, "calls in the README")
+    with Bus() as bus, Service(bus):
+        bus.client().emit(type="container", status="died", name="web", details={"exit_code": 3})
+        for call in calls:
+            output = subprocess.run(["sh", "-ec", call], env=bus.environment, check=True,
+                                    text=True, capture_output=True).stdout
+            assert "died" in output or "t 1" in output, f"{call}: {output}"
+
+
+@test
+def jq_reads_the_history() -> None:
+    script = example("sh", "jq -r")
+    if not shutil.which("jq"):
+        skip("there is no jq")
+    with Bus() as bus, Service(bus) as service:
+        bus.client().emit(type="container", status="died", name="web", details={"exit_code": 3})
+        script = script.replace("sudo sh", "sh").replace("/var/log/containers-events",
+                                                     str(service.history))
+        output = subprocess.run(["sh", "-ec", script], check=True, text=True,
+                                capture_output=True).stdout
+    fields = output.split()
+    equal([fields[0], *fields[2:]], ["1", "web", "3"], "what jq prints")
+
+
+@test
+def the_table_of_the_interface_is_complete() -> None:
+    root = ElementTree.parse(SOURCE / "introspection" / "org.containers.Events.xml").getroot()
+    table = README[README.index("| member | in | out |"):]
+    table = table[:table.index("\n\n")]
+    for member in root.findall("./interface/*"):
+        name = f"`{member.get('name')}`"
+        rows = [line for line in table.splitlines()
+                if re.match(rf"\| {member.tag} {name}", line) or line.startswith("| properties")
+                and member.tag == "property" and name in line]
+        equal(len(rows), 1, f"rows of the README's table for the {member.tag} {name}")
+        if member.tag == "method":
+            for argument in member.findall("arg[@direction='in']"):
+                assert f"{argument.get('type')} {argument.get('name')}" in rows[0], rows[0]
+
+
+@test
+def every_key_of_the_configuration_is_documented() -> None:
+    source = (SOURCE / "service" / "configuration.c").read_text()
+    keys = re.findall(r'\{ "(\w+)", "(\w+)", set_', source)
+    assert len(keys) >= 6, keys
+    sample = (SOURCE / "policy" / "eventsd.conf").read_text()
+    manual = (SOURCE / "docs" / "eventsd.conf.5").read_text()
+    for section, key in keys:
+        assert f"`{key}=`" in README, f"README.md does not have {key}="
+        assert f"#{key}=" in sample, f"eventsd.conf does not have {key}="
+        assert f".It Cm {key}\n" in manual, f"eventsd.conf(5) does not have {key}"
+        assert f"[{section}]" in sample and f"[{section}]" in manual, section
+
+
+@test
+def the_options_of_the_service_are_documented() -> None:
+    source = (SOURCE / "service" / "main.c").read_text()
+    manual = (SOURCE / "docs" / "containers-eventsd.8").read_text()
+    options = re.findall(r'\{ "([a-z-]+)", (?:no|required)_argument', source)
+    assert len(options) >= 4, options
+    for option in options:
+        assert f"--{option}" in source, f"--help does not have --{option}"
+        assert f".It Fl -{option}" in manual, f"containers-eventsd(8) does not have --{option}"
+
+
+if __name__ == "__main__":
+    main()
