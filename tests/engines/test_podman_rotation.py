@@ -1,0 +1,110 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""300 lives of real containers, while Podman's log rotates under us and we are killed again and
+again: every event is in the history, once, numbered without a hole, and nobody who resumes by
+cursor sees it otherwise.
+
+What Podman really wrote is told by support.podman_log.Witness, which shares nothing with our
+reader. It holds each generation of the log open, and so has all of it, if only it opens each. That
+it does by construction: every worker looks before each of its lives, so that between two looks at
+most one life of each worker is written, some 6 KiB, and a rotation needs half of the limit, 16 KiB.
+Should a generation get away all the same, the halves do not join, and the witness says so itself.
+"""
+
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+
+from support.bus import Bus
+from support.client import Event, wait_until
+from support.follower import Follower
+from support.podman import Podman
+from support.podman_log import Witness, expected, without_seq
+from support.service import Service
+from support.tap import equal, main, note, test
+
+LIVES = 300
+KILLS = 20
+ROTATIONS = 20
+LIMIT = "32k"
+WORKERS = 3
+
+
+def live(podman: Podman, witness: Witness, number: int) -> None:
+    """The life of a container: most are short, some are rich."""
+    witness.look()
+    name, code = f"life-{number}", number % 256
+    labels = ("--label", f"number={number}")
+    if number % 10:
+        equal(podman.once(name, "sh", "-c", f"exit {code}", options=("--rm", *labels)), code, name)
+        return
+    podman.run(name, "sleep", "100", options=labels)
+    equal(podman.exec(name, "sh", "-c", f"exit {code}"), code, name)
+    podman.kill(name) if number % 20 else podman.stop(name)
+    podman.rm(name)
+
+
+def engine_is_quiet() -> bool:
+    """Whether no podman and no conmon runs on the private machine, so that nothing writes."""
+    return subprocess.run(["pgrep", "-x", "podman|conmon"], capture_output=True,
+                          check=False).returncode == 1
+
+
+def compare(actual: list[Event], lines: list[str], what: str) -> None:
+    """Fails with the first difference; the lists are long."""
+    for number, (event, line) in enumerate(zip(without_seq(actual), lines), start=1):
+        equal(event, expected(line), f"{what}, event {number}")
+    equal(len(actual), len(lines), f"{what}: number of events")
+
+
+@test(deadline=400)
+def three_hundred_lives_twenty_kills_and_every_event_once() -> None:
+    with Bus() as bus, Podman(max_size=LIMIT) as podman, ThreadPoolExecutor(WORKERS) as pool:
+        witness = Witness(podman.log)
+        witness.look()
+        # Our own log rotates too, so that some kills meet it there.
+        service = Service(bus, podman=podman, config={"Log": {"SegmentSize": "32K"}})
+        with service:
+            follower = Follower(bus.client())
+            lives = [pool.submit(live, podman, witness, number) for number in range(LIVES)]
+
+            def lived() -> int:
+                follower.take()
+                return sum(life.done() for life in lives)
+
+            for kill in range(1, KILLS + 1):
+                share = kill * (LIVES - 10) // KILLS
+                wait_until(lambda: lived() >= share, f"{share} lives", 60)
+                if kill % 2:
+                    # As close to a rotation as can be.
+                    before = witness.look()
+                    wait_until(lambda: witness.look() > before, "a rotation", 60)
+                service.kill()
+                if kill % 4 == 0:
+                    # A while of nobody listening.
+                    wait_until(lambda: sum(life.done() for life in lives) >= share + 3,
+                               "three lives without us", 60)
+                service.start()
+                follower.catch_up()
+            for life in lives:
+                wait_until(life.done, "the last lives", 60)
+                life.result()
+            wait_until(engine_is_quiet, "the engine's end", 30)
+
+            lines = witness.lines()
+            note(f"{LIVES} lives, {len(lines)} events, {witness.rotations} rotations, "
+                 f"{KILLS} kills, {len(list(service.history.glob('events-*.log')))} segments")
+            assert witness.rotations >= ROTATIONS, witness.rotations
+            assert len(lines) > 6 * LIVES, len(lines)
+            follower.wait_for(len(lines))
+            history = bus.client().history()
+            compare(history, lines, "the history")
+            equal([event.seq for event in history], list(range(1, len(lines) + 1)), "seq")
+            equal(follower.events, history, "the follower")
+            note(f"the follower heard {follower.heard} and asked for {follower.asked}")
+            assert follower.heard > follower.asked, (follower.heard, follower.asked)
+            equal(bus.client().engine("podman")["Lost"], 0)
+        witness.close()
+
+
+if __name__ == "__main__":
+    main()
