@@ -3,7 +3,8 @@
 
 /*
  * Emissions: calls of Emit. Each becomes an event in the history, and is answered with its number
- * when that is committed, together with whatever else is.
+ * when that is committed, together with whatever else is. When the commit fails the call waits for
+ * one that works: an error would say that the event was not recorded, and it will be.
  */
 
 #include <systemd/sd-bus.h>
