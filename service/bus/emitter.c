@@ -150,7 +150,9 @@ int emitter_start(Emitter *emitter)
 {
         if (emitter->reader)
                 return 0;
-        return log_reader_new(emitter->log, eventlog_newest_seq(emitter->log), &emitter->reader);
+        return log_reader_new(emitter->log,
+                              &(LogQuestion){ .after_seq = eventlog_newest_seq(emitter->log) },
+                              &emitter->reader);
 }
 
 void emitter_kick(Emitter *emitter)

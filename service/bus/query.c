@@ -151,6 +151,8 @@ static int query_run(Query *query)
                 r = log_reader_next(query->reader, &line, &length);
                 if (r == 0)
                         return 1;
+                if (r == LOG_READER_AGAIN)
+                        return 0;
                 if (r > 0)
                         r = query_look_at(query, line, length);
                 if (r != 0)
@@ -246,8 +248,8 @@ static unsigned count_of_caller(const Queries *queries, const char *sender)
         return n;
 }
 
-static int query_new(Queries *queries, sd_bus_message *call, uint64_t after, Query **ret,
-                     sd_bus_error *error)
+static int query_new(Queries *queries, sd_bus_message *call, const LogQuestion *question,
+                     Query **ret, sd_bus_error *error)
 {
         _cleanup_(query_freep) Query *query = NULL;
         int r;
@@ -270,7 +272,7 @@ static int query_new(Queries *queries, sd_bus_message *call, uint64_t after, Que
                 return -ENOMEM;
         query->call = sd_bus_message_ref(call);
         query->end_seq = eventlog_newest_seq(queries->log);
-        r = log_reader_new(queries->log, after, &query->reader);
+        r = log_reader_new(queries->log, question, &query->reader);
         if (r < 0)
                 return r;
 
@@ -311,7 +313,14 @@ int queries_page(Queries *queries, sd_bus_message *call, uint64_t after, uint64_
         _cleanup_(query_freep) Query *query = NULL;
         int r;
 
-        r = query_new(queries, call, after, &query, error);
+        r = query_new(queries, call,
+                      &(LogQuestion){
+                              .after_seq = after,
+                              .since_nsec = since_nsec,
+                              .until_nsec = until_nsec,
+                              .filter = owned,
+                      },
+                      &query, error);
         if (r < 0)
                 return r;
         r = page_new(call, after, &query->page);
@@ -334,7 +343,7 @@ int queries_exit_code(Queries *queries, sd_bus_message *call, ExitCodeKind kind,
                 return sd_bus_error_set(
                         error, CE_ERROR_INVALID_ARGS,
                         "The ID \"\" is empty: give the ID whose exit code you want.");
-        r = query_new(queries, call, 0, &query, error);
+        r = query_new(queries, call, &(LogQuestion){}, &query, error);
         if (r < 0)
                 return r;
         r = exit_code_new(kind, id, &query->exit_code);

@@ -21,7 +21,7 @@ struct LogReader {
         LineReader lines;
 };
 
-int log_reader_new(EventLog *log, uint64_t after_seq, LogReader **ret)
+int log_reader_new(EventLog *log, const LogQuestion *question, LogReader **ret)
 {
         LogReader *reader;
 
@@ -29,7 +29,7 @@ int log_reader_new(EventLog *log, uint64_t after_seq, LogReader **ret)
         if (!reader)
                 return -ENOMEM;
         reader->log = log;
-        reader->seq = after_seq;
+        reader->seq = question->after_seq;
         reader->fd = -1;
         if (line_reader_init(&reader->lines, -1, 0, RECORD_SIZE_MAX) < 0) {
                 free(reader);

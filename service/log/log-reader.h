@@ -2,20 +2,33 @@
 #pragma once
 
 /*
- * LogReader: the committed records of a history in order of seq, from a number on. At the end of
- * the history it waits there: what is committed later comes with later calls. A segment that was
- * removed meanwhile is passed over, and so are damaged lines.
+ * LogReader: the committed records of a history that may answer a question, in order of seq. At the
+ * end of the history it waits there: what is committed later comes with later calls. A segment that
+ * was removed meanwhile is passed over, and so are damaged lines.
  */
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include "log/eventlog.h"
+#include "model/filter.h"
 
 typedef struct LogReader LogReader;
 
+/* What is asked for. A reader leaves out what it can rule out cheaply; it may give out records that
+ * do not fit, so whoever asks looks at each. */
+typedef struct LogQuestion {
+        uint64_t after_seq;   /* records with a greater number */
+        uint64_t since_nsec;  /* since <= time; 0: no bound */
+        uint64_t until_nsec;  /* time < until; 0: no bound */
+        const Filter *filter; /* weak, must outlive the reader; NULL: everything */
+} LogQuestion;
+
+/* log_reader_next() looked at much and found nothing yet: let others have their turn. */
+#define LOG_READER_AGAIN 2
+
 /* The log must outlive the reader. Returns -ENOMEM. */
-int log_reader_new(EventLog *log, uint64_t after_seq, LogReader **ret);
+int log_reader_new(EventLog *log, const LogQuestion *question, LogReader **ret);
 
 /* Takes NULL; returns NULL. */
 LogReader *log_reader_free(LogReader *reader);
@@ -27,7 +40,7 @@ static inline void log_reader_freep(LogReader **reader)
 
 /*
  * The next record: an intact line without "\n", valid until the next call. Returns 1, 0 at the end
- * of what is committed, or negative errno.
+ * of what is committed, LOG_READER_AGAIN, or negative errno.
  */
 int log_reader_next(LogReader *reader, const char **ret_line, size_t *ret_length);
 

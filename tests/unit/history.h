@@ -143,7 +143,7 @@ static inline char *history_after(EventLog *log, uint64_t after, char *text, siz
 {
         _cleanup_reader_ LogReader *reader = NULL;
 
-        must(log_reader_new(log, after, &reader) == 0);
+        must(log_reader_new(log, &(LogQuestion){ .after_seq = after }, &reader) == 0);
         return history_rest(reader, text, size);
 }
 

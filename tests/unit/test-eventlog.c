@@ -433,7 +433,7 @@ static void test_a_reader_of_a_segment_that_makes_room(void)
         _cleanup_log_ EventLog *log = history_open(1 << 20);
         _cleanup_reader_ LogReader *reader = NULL;
 
-        must(log_reader_new(log, 0, &reader) == 0);
+        must(log_reader_new(log, &(LogQuestion){}, &reader) == 0);
         tap_eq_str(history_rest(reader, text, sizeof(text)), "", "it waits in an empty one");
         must(unlink(SEGMENT_ACTIVE) == 0);
         history_fill(log, 1, 3, 1);

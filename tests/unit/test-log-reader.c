@@ -49,7 +49,7 @@ static void test_only_what_is_committed_is_read(void)
         _cleanup_log_ EventLog *log = history_open(4096);
         _cleanup_reader_ LogReader *reader = NULL;
 
-        must(log_reader_new(log, 0, &reader) == 0);
+        must(log_reader_new(log, &(LogQuestion){}, &reader) == 0);
         tap_rest(reader, "", "nothing yet");
         must(history_append(log, 1) == 0 && history_append(log, 2) == 0);
         tap_rest(reader, "", "nothing is committed");
@@ -67,7 +67,8 @@ static void test_while_the_log_grows_and_is_sealed(void)
         _cleanup_reader_ LogReader *eager = NULL, *lazy = NULL;
         uint64_t seed = 1, n_eager = 0, n_lazy = 0, last = 0, wrong = 0;
 
-        must(log_reader_new(log, 0, &eager) == 0 && log_reader_new(log, 0, &lazy) == 0);
+        must(log_reader_new(log, &(LogQuestion){}, &eager) == 0 &&
+             log_reader_new(log, &(LogQuestion){}, &lazy) == 0);
         while (last < 600) {
                 unsigned n = 1 + random_below(&seed, 12);
                 const char *line;
@@ -101,8 +102,9 @@ static void test_while_the_log_is_trimmed(void)
 
         must(eventlog_open(log) == 0);
         history_fill(log, 1, 100, 1);
-        must(log_reader_new(log, 0, &first) == 0 && log_reader_new(log, 50, &middle) == 0 &&
-             log_reader_new(log, 0, &never) == 0);
+        must(log_reader_new(log, &(LogQuestion){}, &first) == 0 &&
+             log_reader_new(log, &(LogQuestion){ .after_seq = 50 }, &middle) == 0 &&
+             log_reader_new(log, &(LogQuestion){}, &never) == 0);
         for (uint64_t seq = 1; seq <= 3; seq++)
                 must(log_reader_next(first, &line, &length) > 0 && log_reader_seq(first) == seq);
         must(log_reader_next(middle, &line, &length) > 0);
@@ -205,7 +207,7 @@ static void test_bisection_finds_what_a_walk_finds(void)
                 size_t length;
                 int r;
 
-                must(log_reader_new(log, after, &reader) == 0);
+                must(log_reader_new(log, &(LogQuestion){ .after_seq = after }, &reader) == 0);
                 r = log_reader_next(reader, &line, &length);
                 wrong += after < last ? r != 1 || record_seq(line, length) != after + 1 : r != 0;
         }
@@ -240,7 +242,7 @@ static void test_bisection_over_damage(void)
 
                 while (want <= 3000 && damaged[want])
                         want++;
-                must(log_reader_new(log, after, &reader) == 0);
+                must(log_reader_new(log, &(LogQuestion){ .after_seq = after }, &reader) == 0);
                 r = log_reader_next(reader, &line, &length);
                 wrong += want <= 3000 ? r != 1 || log_reader_seq(reader) != want : r != 0;
         }

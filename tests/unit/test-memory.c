@@ -354,7 +354,7 @@ static int read_history(void)
         size_t length;
         int r;
 
-        r = log_reader_new(open_log, 3, &reader);
+        r = log_reader_new(open_log, &(LogQuestion){ .after_seq = 3 }, &reader);
         if (r < 0)
                 return r;
         while ((r = log_reader_next(reader, &line, &length)) > 0)

@@ -159,7 +159,7 @@ static const char *check_flipped(const Flipped *file, size_t i_file, size_t offs
                 return eventlog_failure(log);
         if (!sd_id128_equal(eventlog_epoch(log), epoch))
                 return "the epoch is another one";
-        must(log_reader_new(log, 0, &reader) == 0);
+        must(log_reader_new(log, &(LogQuestion){}, &reader) == 0);
         while ((r = log_reader_next(reader, &line, &length)) > 0) {
                 uint64_t seq = log_reader_seq(reader);
 
