@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/utf8.h"
 #include "bus/detail.h"
+#include "model/event-json.h"
 #include "model/timestamp.h"
 #include "model/vocabulary.h"
 #include "names.h"
@@ -52,6 +53,7 @@ static bool is_word(const char *string, const char *others)
         return length > 0 && length <= WORD_MAX;
 }
 
+/* An object, so that of a label that is given twice the last one counts. */
 static int read_attributes(sd_bus_message *message, struct json_object *attributes)
 {
         const char *key, *value;
@@ -264,8 +266,9 @@ static int read_event(sd_bus_message *message, Event **ret, sd_bus_error *error)
 
         if (fields.time_nsec == 0)
                 fields.time_nsec = timestamp_now();
-        if (json_object_object_length(attributes) > 0)
-                fields.attributes = attributes;
+        r = event_json_attributes(attributes, &fields.attributes, &fields.n_attributes);
+        if (r < 0)
+                return r;
         if (json_object_object_length(extra) > 0)
                 fields.extra = extra;
         return event_new(&fields, ret);

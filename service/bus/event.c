@@ -11,9 +11,8 @@
 #include "bus/detail.h"
 #include "names.h"
 
-static int append_attributes(sd_bus_message *message, struct json_object *attributes)
+static int append_attributes(sd_bus_message *message, const EventFields *event)
 {
-        struct json_object_iter member;
         int r;
 
         if ((r = sd_bus_message_open_container(message, 'e', "sv")) < 0 ||
@@ -21,10 +20,9 @@ static int append_attributes(sd_bus_message *message, struct json_object *attrib
             (r = sd_bus_message_open_container(message, 'v', "a{ss}")) < 0 ||
             (r = sd_bus_message_open_container(message, 'a', "{ss}")) < 0)
                 return r;
-        json_object_object_foreachC(attributes, member)
-        {
-                r = sd_bus_message_append(message, "{ss}", member.key,
-                                          json_object_get_string(member.val));
+        for (size_t i = 0; i < event->n_attributes; i++) {
+                r = sd_bus_message_append(message, "{ss}", event->attributes[i].key,
+                                          event->attributes[i].value);
                 if (r < 0)
                         return r;
         }
@@ -51,7 +49,7 @@ static int append_known(sd_bus_message *message, const Detail *detail, const Eve
                                ? sd_bus_message_append(message, "{sv}", detail->key, "b", true)
                                : 0;
         case 'a':
-                return event->attributes ? append_attributes(message, event->attributes) : 0;
+                return event->n_attributes > 0 ? append_attributes(message, event) : 0;
         default: /* i and u are alike on the stack */
                 return *(const bool *)(base + detail->has)
                                ? sd_bus_message_append(message, "{sv}", detail->key,
@@ -159,6 +157,16 @@ static size_t string_size(const char *string)
         return string ? strlen(string) + STRING_OVERHEAD : 0;
 }
 
+static size_t attributes_size(const EventFields *event)
+{
+        size_t size = 0;
+
+        for (size_t i = 0; i < event->n_attributes; i++)
+                size += string_size(event->attributes[i].key) +
+                        string_size(event->attributes[i].value) + DETAIL_OVERHEAD;
+        return size;
+}
+
 static size_t members_size(struct json_object *object)
 {
         struct json_object_iter member;
@@ -181,7 +189,6 @@ size_t bus_event_size(const EventFields *event)
                string_size(event->name) + string_size(event->image) + string_size(event->engine) +
                string_size(event->exec_id) + string_size(event->pod_id) +
                string_size(event->network) + string_size(event->health_status) +
-               string_size(event->error) + string_size(event->reason) +
-               members_size(event->attributes) + members_size(event->extra) +
-               DETAILS_MAX * DETAIL_OVERHEAD;
+               string_size(event->error) + string_size(event->reason) + attributes_size(event) +
+               members_size(event->extra) + DETAILS_MAX * DETAIL_OVERHEAD;
 }

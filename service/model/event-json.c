@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <json-c/json.h>
@@ -143,25 +144,48 @@ static int read_time(struct json_object *value, EventFields *fields)
         return timestamp_parse(text, &fields->time_nsec) < 0 ? -EBADMSG : 0;
 }
 
+static void attributes_free(struct json_object *object, void *attributes)
+{
+        free(attributes);
+}
+
+int event_json_attributes(struct json_object *object, const EventAttribute **ret, size_t *ret_n)
+{
+        _cleanup_free_ EventAttribute *attributes = NULL;
+        struct json_object_iter member;
+        size_t n = 0;
+
+        if (json_object_object_length(object) == 0) {
+                *ret = NULL;
+                *ret_n = 0;
+                return 0;
+        }
+
+        attributes = reallocarray(NULL, (size_t)json_object_object_length(object),
+                                  sizeof(EventAttribute));
+        if (!attributes)
+                return -ENOMEM;
+        json_object_object_foreachC(object, member)
+        {
+                attributes[n].key = member.key;
+                if (read_string(member.val, &attributes[n++].value) < 0)
+                        return -EBADMSG;
+        }
+
+        *ret = attributes;
+        *ret_n = n;
+        json_object_set_userdata(object, TAKE_PTR(attributes), attributes_free);
+        return 0;
+}
+
 /* Podman writes null where there are no attributes. */
 static int read_attributes(struct json_object *value, EventFields *fields)
 {
-        struct json_object_iter member;
-
         if (!value)
                 return 0;
         if (!json_object_is_type(value, json_type_object))
                 return -EBADMSG;
-        json_object_object_foreachC(value, member)
-        {
-                const char *string;
-
-                if (read_string(member.val, &string) < 0)
-                        return -EBADMSG;
-        }
-        if (json_object_object_length(value) > 0)
-                fields->attributes = value;
-        return 0;
+        return event_json_attributes(value, &fields->attributes, &fields->n_attributes);
 }
 
 static int read_extra(struct json_object *value, EventFields *fields)
@@ -310,6 +334,27 @@ static int add_flag(struct json_object *root, const char *key, bool flag)
         return flag ? json_add(root, key, json_object_new_boolean(true)) : 0;
 }
 
+static int add_attributes(struct json_object *root, const EventFields *fields)
+{
+        _cleanup_json_ struct json_object *object = NULL;
+
+        if (fields->n_attributes == 0)
+                return 0;
+        object = json_object_new_object();
+        if (!object)
+                return -ENOMEM;
+        for (size_t i = 0; i < fields->n_attributes; i++) {
+                const EventAttribute *attribute = fields->attributes + i;
+                int r;
+
+                r = json_add(object, attribute->key, json_object_new_string(attribute->value));
+                if (r < 0)
+                        return r;
+        }
+
+        return json_add(root, "Attributes", TAKE_PTR(object));
+}
+
 static int add_podman_keys(struct json_object *root, const EventFields *fields)
 {
         char time[TIMESTAMP_SIZE];
@@ -332,9 +377,7 @@ static int add_podman_keys(struct json_object *root, const EventFields *fields)
             (r = add_string(root, "PodID", fields->pod_id)) < 0)
                 return r;
 
-        if (fields->attributes)
-                return json_add(root, "Attributes", json_object_get(fields->attributes));
-        return 0;
+        return add_attributes(root, fields);
 }
 
 static int add_our_keys(struct json_object *root, const EventFields *fields, uint64_t seq)

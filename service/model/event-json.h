@@ -38,8 +38,14 @@ int event_json_tokenize(const char *text, size_t length, struct json_object **re
 void event_json_replace_nul(char *text, size_t length);
 
 /*
+ * The members of an object of strings, which keeps the array: until the object goes, or is asked
+ * again. None is NULL. Returns -EBADMSG if a member is anything else, or holds a NUL; -ENOMEM.
+ */
+int event_json_attributes(struct json_object *object, const EventAttribute **ret, size_t *ret_n);
+
+/*
  * The fields borrow from "root", which may gain a member that holds what the engine added. Returns
- * -EBADMSG if Type, Status or Time is missing or a key has a value of the wrong type.
+ * -EBADMSG if Type, Status or Time is missing or a key has a value of the wrong type; -ENOMEM.
  */
 int event_json_read(struct json_object *root, EventJsonForm form, EventFields *ret);
 

@@ -10,9 +10,13 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/utf8.h"
+#include "model/event-json.h"
 
 /* Keys, punctuation, numbers and what the log adds to a line. */
 #define EVENT_OVERHEAD 1024
+
+/* "":"", */
+#define MEMBER_PUNCTUATION 6
 
 /* Where the strings of EventFields are, so that one loop copies them all. */
 static const size_t required_strings[] = {
@@ -30,8 +34,8 @@ static const size_t optional_strings[] = {
 
 struct Event {
         unsigned n_ref;
-        EventFields fields; /* strings point behind the struct; JSON objects are owned references */
-        char strings[];
+        EventFields fields;          /* points behind the struct; "extra" is an owned reference */
+        EventAttribute attributes[]; /* and behind them the strings */
 };
 
 static const char **string_at(EventFields *fields, size_t i)
@@ -85,7 +89,7 @@ static size_t json_member_size(const char *key, struct json_object *value)
         else if (!json_object_to_json_string_length(value, JSON_C_TO_STRING_PLAIN, &value_width))
                 value_width = EVENT_SIZE_MAX; /* no memory: it cannot be kept */
 
-        return key_width + value_width + strlen("\"\":\"\",");
+        return key_width + value_width + MEMBER_PUNCTUATION;
 }
 
 /*
@@ -200,50 +204,72 @@ static int members_validate(struct json_object *object, struct json_object **ret
         return 0;
 }
 
-/* ---- event ---- */
-
-static int event_take_members(Event *event, const EventFields *fields, size_t budget)
+static bool attributes_are_valid(const EventFields *fields)
 {
-        struct json_object *given[] = { fields->attributes, fields->extra };
-        struct json_object **places[] = { &event->fields.attributes, &event->fields.extra };
+        for (size_t i = 0; i < fields->n_attributes; i++)
+                if (!utf8_is_valid(fields->attributes[i].key) ||
+                    !utf8_is_valid(fields->attributes[i].value))
+                        return false;
 
-        for (size_t i = 0; i < ELEMENTSOF(given); i++) {
-                _cleanup_json_ struct json_object *valid = NULL;
-                int r;
+        return true;
+}
 
-                r = members_validate(given[i], &valid);
-                if (r < 0)
+/* Puts valid ones in the place of the attributes, which "owner" then holds: of two keys that became
+ * alike the last one counts. */
+static int attributes_validate(EventFields *fields, struct json_object **owner)
+{
+        _cleanup_json_ struct json_object *valid = NULL;
+        int r;
+
+        if (attributes_are_valid(fields))
+                return 0;
+
+        valid = json_object_new_object();
+        if (!valid)
+                return -ENOMEM;
+        for (size_t i = 0; i < fields->n_attributes; i++) {
+                _cleanup_free_ char *key = NULL, *value = NULL;
+                const EventAttribute *attribute = fields->attributes + i;
+                size_t length;
+
+                if ((r = utf8_sanitize(attribute->key, strlen(attribute->key), &key, &length)) <
+                            0 ||
+                    (r = utf8_sanitize(attribute->value, strlen(attribute->value), &value,
+                                       &length)) < 0 ||
+                    (r = json_add(valid, key, json_object_new_string(value))) < 0)
                         return r;
-                if (!valid)
-                        continue;
-                r = members_fit(valid, &budget, places[i]);
-                if (r < 0)
-                        return r;
-                if (r > 0)
-                        event->fields.truncated = true;
         }
+        r = event_json_attributes(valid, &fields->attributes, &fields->n_attributes);
+        if (r < 0)
+                return r;
 
+        *owner = TAKE_PTR(valid);
         return 0;
 }
 
-/* Copies of strings that were not valid, for as long as an event is being made. */
+/* What had to be made anew of what was given, for as long as an event is being made. */
 typedef struct Mended {
-        char *strings[N_STRINGS]; /* owned */
+        char *strings[N_STRINGS];       /* owned */
+        struct json_object *attributes; /* owned */
+        struct json_object *extra;      /* owned */
 } Mended;
 
 static void mended_done(Mended *mended)
 {
         for (size_t i = 0; i < N_STRINGS; i++)
                 free(mended->strings[i]);
+        json_object_put(mended->attributes);
+        json_object_put(mended->extra);
 }
 
 /* Makes every string one that an event can hold. */
 static int fields_validate(EventFields *fields, Mended *mended)
 {
+        int r;
+
         for (size_t i = 0; i < N_STRINGS; i++) {
                 const char **string = string_at(fields, i);
                 size_t length;
-                int r;
 
                 if (!*string && i < ELEMENTSOF(required_strings))
                         *string = "";
@@ -254,17 +280,32 @@ static int fields_validate(EventFields *fields, Mended *mended)
                         return r;
                 *string = mended->strings[i];
         }
+        r = attributes_validate(fields, &mended->attributes);
+        if (r < 0)
+                return r;
+        r = members_validate(fields->extra, &mended->extra);
+        if (r < 0)
+                return r;
 
+        fields->extra = mended->extra;
         return 0;
 }
 
-/* The event with its strings; *ret_budget is what they leave of its size. */
-static int event_allocate(const EventFields *fields, Event **ret, size_t *ret_budget)
+/* ---- event ---- */
+
+/* What fits of an event, and how much room its strings take. */
+typedef struct Extent {
+        size_t lengths[N_STRINGS];
+        size_t n_attributes;
+        size_t size;   /* of all strings, with their NULs */
+        size_t budget; /* what is left of the event's size */
+        bool truncated;
+} Extent;
+
+static Extent fields_fit(const EventFields *fields)
 {
-        size_t lengths[N_STRINGS], size = 0, budget = EVENT_SIZE_MAX - EVENT_OVERHEAD;
+        Extent extent = { .budget = EVENT_SIZE_MAX - EVENT_OVERHEAD };
         EventFields copy = *fields;
-        Event *event;
-        char *p;
 
         for (size_t i = 0; i < N_STRINGS; i++) {
                 const char *string = *string_at(&copy, i);
@@ -272,43 +313,83 @@ static int event_allocate(const EventFields *fields, Event **ret, size_t *ret_bu
 
                 if (!string)
                         continue;
-                lengths[i] = json_fit(string, EVENT_STRING_MAX, &width);
-                if (string[lengths[i]] != '\0')
-                        copy.truncated = true;
-                budget -= width;
-                size += lengths[i] + 1;
+                extent.lengths[i] = json_fit(string, EVENT_STRING_MAX, &width);
+                if (string[extent.lengths[i]] != '\0')
+                        extent.truncated = true;
+                extent.budget -= width;
+                extent.size += extent.lengths[i] + 1;
         }
 
-        event = calloc(1, sizeof(Event) + size);
-        if (!event)
-                return -ENOMEM;
-        event->n_ref = 1;
-        event->fields = copy;
-        event->fields.attributes = NULL;
-        event->fields.extra = NULL;
+        for (; extent.n_attributes < fields->n_attributes; extent.n_attributes++) {
+                const EventAttribute *attribute = fields->attributes + extent.n_attributes;
+                size_t key_width, value_width, size;
 
-        p = event->strings;
+                size = json_fit(attribute->key, SIZE_MAX, &key_width) + 1;
+                size += json_fit(attribute->value, SIZE_MAX, &value_width) + 1;
+                if (key_width + value_width + MEMBER_PUNCTUATION > extent.budget) {
+                        extent.truncated = true;
+                        break;
+                }
+                extent.budget -= key_width + value_width + MEMBER_PUNCTUATION;
+                extent.size += size;
+        }
+        return extent;
+}
+
+/* Moves all that the event's fields borrow behind the event. */
+static void event_copy(Event *event, const Extent *extent)
+{
+        const EventAttribute *attributes = event->fields.attributes;
+        char *p = (char *)(event->attributes + extent->n_attributes);
+
         for (size_t i = 0; i < N_STRINGS; i++) {
                 const char **string = string_at(&event->fields, i);
 
                 if (!*string)
                         continue;
-                memcpy(p, *string, lengths[i]);
-                *string = p;
-                p += lengths[i] + 1;
+                *string = memcpy(p, *string, extent->lengths[i]);
+                p += extent->lengths[i];
+                *p++ = '\0';
+        }
+        for (size_t i = 0; i < extent->n_attributes; i++) {
+                event->attributes[i].key = p;
+                p = stpcpy(p, attributes[i].key) + 1;
+                event->attributes[i].value = p;
+                p = stpcpy(p, attributes[i].value) + 1;
         }
 
-        *ret = event;
-        *ret_budget = budget;
+        event->fields.attributes = extent->n_attributes > 0 ? event->attributes : NULL;
+        event->fields.n_attributes = extent->n_attributes;
+}
+
+/* "fields" are valid. */
+static int event_allocate(const EventFields *fields, Event **ret)
+{
+        _cleanup_(event_unrefp) Event *event = NULL;
+        Extent extent = fields_fit(fields);
+        int r;
+
+        event = malloc(sizeof(Event) + extent.n_attributes * sizeof(EventAttribute) + extent.size);
+        if (!event)
+                return -ENOMEM;
+        event->n_ref = 1;
+        event->fields = *fields;
+        event->fields.extra = NULL;
+        event_copy(event, &extent);
+
+        r = fields->extra ? members_fit(fields->extra, &extent.budget, &event->fields.extra) : 0;
+        if (r < 0)
+                return r;
+        event->fields.truncated |= extent.truncated || r > 0;
+
+        *ret = TAKE_PTR(event);
         return 0;
 }
 
 int event_new(const EventFields *fields, Event **ret)
 {
-        _cleanup_(event_unrefp) Event *event = NULL;
         _cleanup_(mended_done) Mended mended = {};
         EventFields valid = *fields;
-        size_t budget;
         int r;
 
         if (!fields->type || !*fields->type || !fields->status || !*fields->status)
@@ -316,15 +397,8 @@ int event_new(const EventFields *fields, Event **ret)
         r = fields_validate(&valid, &mended);
         if (r < 0)
                 return r;
-        r = event_allocate(&valid, &event, &budget);
-        if (r < 0)
-                return r;
-        r = event_take_members(event, fields, budget);
-        if (r < 0)
-                return r;
 
-        *ret = TAKE_PTR(event);
-        return 0;
+        return event_allocate(&valid, ret);
 }
 
 Event *event_ref(Event *event)
@@ -338,7 +412,6 @@ Event *event_unref(Event *event)
         if (!event || --event->n_ref > 0)
                 return NULL;
 
-        json_object_put(event->fields.attributes);
         json_object_put(event->fields.extra);
         free(event);
         return NULL;
@@ -347,4 +420,13 @@ Event *event_unref(Event *event)
 const EventFields *event_fields(const Event *event)
 {
         return &event->fields;
+}
+
+const char *event_attribute(const EventFields *fields, const char *key)
+{
+        for (size_t i = 0; i < fields->n_attributes; i++)
+                if (strcmp(fields->attributes[i].key, key) == 0)
+                        return fields->attributes[i].value;
+
+        return NULL;
 }

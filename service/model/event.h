@@ -10,6 +10,7 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct json_object;
@@ -22,6 +23,12 @@ struct json_object;
 #define EVENT_STRING_MAX (2 * 1024)
 
 typedef struct Event Event;
+
+/* A label. */
+typedef struct EventAttribute {
+        const char *key;
+        const char *value; /* never NULL */
+} EventAttribute;
 
 typedef struct EventFields {
         /* Never NULL in an event; NULL here is "". */
@@ -53,12 +60,13 @@ typedef struct EventFields {
         bool truncated;
         bool backlog; /* was in the engine's log when we first saw it: not signalled */
 
-        struct json_object *attributes; /* labels: object of strings, or NULL */
-        struct json_object *extra;      /* what the engine adds: object of scalars, or NULL */
+        const EventAttribute *attributes; /* in the engine's order; no key stands there twice */
+        size_t n_attributes;
+        struct json_object *extra; /* what the engine adds: object of scalars, or NULL */
 } EventFields;
 
 /*
- * Copies the fields; the JSON objects are shared and must not be changed any more. What is no UTF-8
+ * Copies the fields; "extra" is shared and must not be changed any more. What is no UTF-8
  * that the bus takes (base/utf8.h) becomes U+FFFD. Returns -EINVAL without type or status, -ENOMEM.
  */
 int event_new(const EventFields *fields, Event **ret);
@@ -70,6 +78,9 @@ Event *event_unref(Event *event);
 
 /* Valid as long as the event is. */
 const EventFields *event_fields(const Event *event);
+
+/* The value of a label; NULL if there is none. */
+const char *event_attribute(const EventFields *fields, const char *key);
 
 static inline void event_unrefp(Event **event)
 {

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <json-c/json.h>
-
 #include "base/cleanup.h"
 #include "base/number.h"
 #include "base/utf8.h"
@@ -181,11 +179,9 @@ static bool matches_uid(const Term *term, const EventFields *event)
 
 static bool matches_label(const Term *term, const EventFields *event)
 {
-        struct json_object *value;
+        const char *value = event_attribute(event, term->text);
 
-        if (!event->attributes || !json_object_object_get_ex(event->attributes, term->text, &value))
-                return false;
-        return !term->label_value || equals(json_object_get_string(value), term->label_value);
+        return value && (!term->label_value || equals(value, term->label_value));
 }
 
 static const Key keys[] = {

@@ -43,7 +43,6 @@ static int clean_line(const char *line, size_t length, char **ret_copy, size_t *
  */
 static void complete_fields(EventFields *fields)
 {
-        struct json_object *exec_id;
         bool exec_died = strcmp(fields->status, "exec_died") == 0;
 
         fields->engine = "podman";
@@ -53,9 +52,8 @@ static void complete_fields(EventFields *fields)
                 fields->has_exit_code = true;
                 fields->exit_code = 0;
         }
-        if (exec_died && fields->attributes &&
-            json_object_object_get_ex(fields->attributes, "execID", &exec_id))
-                fields->exec_id = json_object_get_string(exec_id);
+        if (exec_died)
+                fields->exec_id = event_attribute(fields, "execID");
 }
 
 int podman_line_parse(const char *line, size_t length, bool backlog, Event **ret)

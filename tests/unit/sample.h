@@ -7,6 +7,7 @@
 
 #include <json-c/json.h>
 
+#include "model/event-json.h"
 #include "model/event.h"
 #include "scratch.h"
 
@@ -50,6 +51,28 @@ static inline struct json_object *json_of(const char *text)
 
         must(object);
         return object;
+}
+
+/* The fields borrow the labels from the object. */
+static inline void set_labels(EventFields *fields, struct json_object *object)
+{
+        must(event_json_attributes(object, &fields->attributes, &fields->n_attributes) == 0);
+}
+
+static inline bool has_labels(const EventFields *fields, struct json_object *object)
+{
+        struct json_object_iter member;
+        size_t n = 0;
+
+        json_object_object_foreachC(object, member)
+        {
+                if (n >= fields->n_attributes ||
+                    strcmp(fields->attributes[n].key, member.key) != 0 ||
+                    strcmp(fields->attributes[n].value, json_object_get_string(member.val)) != 0)
+                        return false;
+                n++;
+        }
+        return n == fields->n_attributes;
 }
 
 static inline char *repeated(char c, size_t n)

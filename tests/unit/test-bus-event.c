@@ -159,7 +159,7 @@ static void test_the_least_event(void)
 
 static void test_every_detail(void)
 {
-        _cleanup_json_ struct json_object *attributes = json_of("{\"a\":\"b\",\"c\":\"\"}");
+        static const EventAttribute attributes[] = { { "a", "b" }, { "c", "" } };
         const EventFields fields = {
                 .type = "container",
                 .status = "died",
@@ -184,6 +184,7 @@ static void test_every_detail(void)
                 .truncated = true,
                 .backlog = true,
                 .attributes = attributes,
+                .n_attributes = ELEMENTSOF(attributes),
         };
         static const char *const details[] = {
                 "('exit_code' i -1)",      "('exec_id' s 'x')",
@@ -291,9 +292,7 @@ static void test_no_event_is_larger_than_was_said(void)
         for (int round = 0; round < 300; round++) {
                 _cleanup_json_ struct json_object *attributes = json_object_new_object(),
                                                   *extra = json_object_new_object();
-                EventFields fields = {
-                        .type = "t", .status = "s", .attributes = attributes, .extra = extra
-                };
+                EventFields fields = { .type = "t", .status = "s", .extra = extra };
                 const char **strings[] = { &fields.id,      &fields.name,         &fields.exec_id,
                                            &fields.pod_id,  &fields.error,        &fields.reason,
                                            &fields.network, &fields.health_status };
@@ -317,6 +316,7 @@ static void test_no_event_is_larger_than_was_said(void)
                                                        ? json_object_new_string(texts[1])
                                                        : json_object_new_int64(-1));
                 }
+                set_labels(&fields, attributes);
                 send_signal(&peers, &fields, &dump);
                 n_small += bus_event_size(&fields) < dump.size;
                 most = dump.size > most ? dump.size : most;

@@ -61,15 +61,15 @@ static EventFields events[WHICH_MAX] = {
 
 static void fill_events(Event *made[static WHICH_MAX])
 {
-        _cleanup_json_ struct json_object *web = json_of("{\"app\":\"web\",\"tier\":\"\"}"),
-                                          *db = json_of("{\"app\":\"db\",\"x=y\":\"z\"}");
+        static const EventAttribute web[] = { { "app", "web" }, { "tier", "" } },
+                                    db[] = { { "app", "db" }, { "x=y", "z" } };
 
         events[DIED].attributes = web;
+        events[DIED].n_attributes = ELEMENTSOF(web);
         events[POD].attributes = db;
-        for (size_t i = 0; i < WHICH_MAX; i++) {
+        events[POD].n_attributes = ELEMENTSOF(db);
+        for (size_t i = 0; i < WHICH_MAX; i++)
                 made[i] = event_of(events + i);
-                events[i].attributes = NULL;
-        }
 }
 
 typedef struct Row {

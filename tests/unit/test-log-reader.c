@@ -186,13 +186,14 @@ static void test_bisection_finds_what_a_walk_finds(void)
         for (uint64_t seq = 1; seq <= last; seq++) {
                 unsigned size = random_below(&seed, 10) ? random_below(&seed, 300)
                                                         : random_below(&seed, 60000);
-                _cleanup_json_ struct json_object *labels = json_object_new_object();
                 _cleanup_free_ char *value = repeated('v', size);
-                EventFields fields = { .type = "pod", .status = "stop", .attributes = labels };
+                const EventAttribute label = { "l", value };
+                const EventFields fields = {
+                        .type = "pod", .status = "stop", .attributes = &label, .n_attributes = 1
+                };
                 _cleanup_event_ Event *event = NULL;
                 uint64_t got;
 
-                json_object_object_add(labels, "l", json_object_new_string(value));
                 event = event_of(&fields);
                 must(eventlog_append(log, event, NULL, &got) == 0 && got == seq);
                 if (random_below(&seed, 4) == 0)

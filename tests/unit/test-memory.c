@@ -128,21 +128,24 @@ static void let_each_fail(const char *label, int (*function)(void))
 /* ---- model ---- */
 
 static struct json_object *many; /* more labels than an event may have */
+static EventFields with_many;
 
 static int make_event(void)
 {
         _cleanup_event_ Event *event = NULL;
-        const EventFields fields = {
-                .type = "a", .status = "b", .attributes = many, .extra = many
-        };
 
-        return event_new(&fields, &event);
+        return event_new(&with_many, &event);
 }
 
 static int make_clean_event(void)
 {
         _cleanup_event_ Event *event = NULL;
-        const EventFields fields = { .type = "a", .status = "b\xff", .name = "\xc3" };
+        const EventAttribute attribute = { "a\xff", "b" };
+        const EventFields fields = { .type = "a",
+                                     .status = "b\xff",
+                                     .name = "\xc3",
+                                     .attributes = &attribute,
+                                     .n_attributes = 1 };
 
         return event_new(&fields, &event);
 }
@@ -267,7 +270,10 @@ static void test_model(void)
                 sprintf(key, "%d", i);
                 json_object_object_add(many, key, json_object_new_string(value));
         }
-        fields.attributes = fields.extra = positions;
+        with_many = (EventFields){ .type = "a", .status = "b", .extra = many };
+        set_labels(&with_many, many);
+        fields.extra = positions;
+        set_labels(&fields, positions);
         full_event = event_of(&fields);
         must(record_format(full_event, 1, NULL, &record, &length) == 0);
         record[length - 1] = '\0';
