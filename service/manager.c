@@ -44,6 +44,7 @@ struct Manager {
 
         Turn commit;            /* when all who had something to say have said it */
         Turn trim;              /* removes the oldest segments */
+        Turn tend;              /* makes the indexes of sealed ones */
         sd_event_source *retry; /* owned */
 
         ServiceState state;
@@ -108,6 +109,7 @@ static int commit(Manager *manager)
         manager->state.lost += manager->n_lost_waiting;
         manager->n_waiting = manager->n_lost_waiting = 0;
         turn_schedule(&manager->trim);
+        turn_schedule(&manager->tend);
         bus_committed(manager->bus);
         if (*manager->failure) {
                 set_failure(manager, "");
@@ -159,6 +161,14 @@ static void on_trim(void *userdata)
         r = eventlog_trim(manager->log);
         if (r < 0)
                 log_warning("The oldest segment cannot be removed: %s.", strerror(-r));
+}
+
+static void on_tend(void *userdata)
+{
+        Manager *manager = userdata;
+
+        if (eventlog_tend(manager->log) > 0)
+                turn_schedule(&manager->tend);
 }
 
 static void on_report(const char *sentence, void *userdata)
@@ -246,6 +256,7 @@ static void open_log(Manager *manager)
 
         set_failure(manager, "");
         turn_schedule(&manager->trim);
+        turn_schedule(&manager->tend);
         bus_log_opened(manager->bus);
         start_sources(manager);
 }
@@ -308,6 +319,7 @@ static int make_loop(Manager *manager)
                                      on_signal, manager)) < 0 ||
             (r = turn_init(&manager->commit, manager->loop, on_commit, manager)) < 0 ||
             (r = turn_init(&manager->trim, manager->loop, on_trim, manager)) < 0 ||
+            (r = turn_init(&manager->tend, manager->loop, on_tend, manager)) < 0 ||
             (r = sd_event_add_time_relative(manager->loop, &manager->retry, CLOCK_MONOTONIC,
                                             RETRY_USEC, 0, on_retry, manager)) < 0)
                 return r;
@@ -394,6 +406,7 @@ Manager *manager_free(Manager *manager)
         eventlog_free(manager->log);
         turn_done(&manager->commit);
         turn_done(&manager->trim);
+        turn_done(&manager->tend);
         sd_event_source_disable_unref(manager->retry);
         sd_event_unref(manager->loop);
         configuration_done(&manager->configuration);

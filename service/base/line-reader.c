@@ -22,6 +22,7 @@ int line_reader_init(LineReader *reader, int fd, uint64_t offset, size_t line_ma
                 .line_max = line_max,
                 .buffer = buffer,
                 .size = size,
+                .piece = LINE_READER_FIRST_PIECE,
                 .offset = offset,
         };
         return 0;
@@ -38,7 +39,20 @@ void line_reader_seek(LineReader *reader, int fd, uint64_t offset)
         reader->fd = fd;
         reader->offset = offset;
         reader->start = reader->end = 0;
+        reader->piece = LINE_READER_FIRST_PIECE;
         reader->skipping = false;
+}
+
+void line_reader_skip(LineReader *reader, uint64_t offset)
+{
+        uint64_t distance = offset - reader->offset;
+
+        if (reader->skipping || offset < reader->offset || distance > reader->end - reader->start) {
+                line_reader_seek(reader, reader->fd, offset);
+                return;
+        }
+        reader->start += (size_t)distance;
+        reader->offset = offset;
 }
 
 /* Reads a piece behind what is there. Returns the number of bytes, 0 at the limit. */
@@ -59,8 +73,12 @@ static ssize_t fill(LineReader *reader, uint64_t limit)
         if (at >= limit)
                 return 0;
         room = reader->size - reader->end;
+        if (room > reader->piece)
+                room = reader->piece;
         if (room > limit - at)
                 room = (size_t)(limit - at);
+        if (reader->piece < reader->size)
+                reader->piece *= 4;
 
         do
                 n = pread(reader->fd, reader->buffer + reader->end, room, (off_t)at);

@@ -16,10 +16,14 @@ typedef struct LineReader {
         size_t line_max;   /* "\n" included */
         char *buffer;      /* owned; twice line_max, and at least LINE_READER_PIECE */
         size_t size;       /* of the buffer */
+        size_t piece;      /* read at once: little behind a seek, more while it goes on */
         size_t start, end; /* what is read and not yet given out */
         uint64_t offset;   /* in the file, of buffer[start] */
         bool skipping;     /* inside a line that is too long */
 } LineReader;
+
+/* The first read behind a seek: some lines, for whoever wants just the one that is there. */
+#define LINE_READER_FIRST_PIECE 2048
 
 /* Large enough that a read costs little beside what is done with its lines. */
 #define LINE_READER_PIECE (64 * 1024)
@@ -36,6 +40,9 @@ void line_reader_done(LineReader *reader);
 
 /* Goes on at another place, or in another file. */
 void line_reader_seek(LineReader *reader, int fd, uint64_t offset);
+
+/* Goes on further behind in the same file, of which what was read did not change since. */
+void line_reader_skip(LineReader *reader, uint64_t offset);
 
 /*
  * The next line that ends before "limit", an offset in the file. The line is without "\n", and

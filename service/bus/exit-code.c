@@ -2,6 +2,7 @@
 #include "bus/exit-code.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,29 +13,48 @@
 
 struct ExitCode {
         ExitCodeKind kind;
-        char *id;      /* owned: what was asked for */
-        char *full_id; /* owned: whose ID that is; NULL: nobody's yet */
+        char *id;       /* owned: what was asked for */
+        Filter *filter; /* owned: events that may tell; NULL: there can be none */
+        char *full_id;  /* owned: whose ID that is; NULL: nobody's yet */
         bool ambiguous;
         bool ended;
         bool known;
         int code;
 };
 
+/* What is no value of a filter, being too long, is no ID that any event has either. */
+static int make_filter(ExitCode *exit_code)
+{
+        const char *key = exit_code->kind == EXIT_CODE_EXEC ? "exec" : "id";
+        char message[FILTER_MESSAGE_SIZE];
+        _cleanup_free_ char *term = NULL;
+        int r;
+
+        if (asprintf(&term, "%s=%s", key, exit_code->id) < 0) {
+                term = NULL;
+                return -ENOMEM;
+        }
+        r = filter_new((const char *const[]){ term, NULL }, &exit_code->filter, message);
+        return r == -EINVAL ? 0 : r;
+}
+
 int exit_code_new(ExitCodeKind kind, const char *id, ExitCode **ret)
 {
-        ExitCode *exit_code;
+        _cleanup_(exit_code_freep) ExitCode *exit_code = NULL;
+        int r;
 
         exit_code = calloc(1, sizeof(ExitCode));
         if (!exit_code)
                 return -ENOMEM;
         exit_code->kind = kind;
         exit_code->id = strdup(id);
-        if (!exit_code->id) {
-                free(exit_code);
+        if (!exit_code->id)
                 return -ENOMEM;
-        }
+        r = make_filter(exit_code);
+        if (r < 0)
+                return r;
 
-        *ret = exit_code;
+        *ret = TAKE_PTR(exit_code);
         return 0;
 }
 
@@ -43,16 +63,16 @@ ExitCode *exit_code_free(ExitCode *exit_code)
         if (!exit_code)
                 return NULL;
 
+        filter_free(exit_code->filter);
         free(exit_code->id);
         free(exit_code->full_id);
         free(exit_code);
         return NULL;
 }
 
-bool exit_code_may_tell(const ExitCode *exit_code, const char *line, size_t length)
+const Filter *exit_code_filter(const ExitCode *exit_code)
 {
-        /* An ID needs no escaping in JSON; what does is no ID. */
-        return memmem(line, length, exit_code->id, strlen(exit_code->id));
+        return exit_code->filter;
 }
 
 /* Whether the event is about what was asked for. Returns -ENOMEM. */

@@ -9,12 +9,10 @@
  * is the last: it can be started again.
  */
 
-#include <stdbool.h>
-#include <stddef.h>
-
 #include <systemd/sd-bus.h>
 
 #include "model/event.h"
+#include "model/filter.h"
 
 /* A prefix of an ID that is shorter is more likely a mistake than an ID. */
 #define ID_PREFIX_MIN 12
@@ -32,8 +30,14 @@ int exit_code_new(ExitCodeKind kind, const char *id, ExitCode **ret);
 /* Takes NULL; returns NULL. */
 ExitCode *exit_code_free(ExitCode *exit_code);
 
-/* Whether a record needs to be parsed at all. */
-bool exit_code_may_tell(const ExitCode *exit_code, const char *line, size_t length);
+static inline void exit_code_freep(ExitCode **exit_code)
+{
+        exit_code_free(*exit_code);
+}
+
+/* Of the events that may tell, and a few more; borrowed. NULL if there can be none: the ID is
+ * longer than any. */
+const Filter *exit_code_filter(const ExitCode *exit_code);
 
 /* Returns 1 when nothing that comes can change the answer, 0 otherwise, -ENOMEM. */
 int exit_code_look_at(ExitCode *exit_code, const EventFields *event);

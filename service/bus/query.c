@@ -66,9 +66,9 @@ static Query *query_free(Query *query)
         if (!query)
                 return NULL;
 
+        log_reader_free(query->reader); /* its question has their filter */
         page_free(query->page);
         exit_code_free(query->exit_code);
-        log_reader_free(query->reader);
         sd_bus_message_unref(query->call);
         free(query);
         return NULL;
@@ -126,8 +126,6 @@ static int query_look_at(Query *query, const char *line, size_t length)
         _cleanup_(event_unrefp) Event *event = NULL;
         int r;
 
-        if (query->exit_code && !exit_code_may_tell(query->exit_code, line, length))
-                return 0;
         r = record_event(line, length, &event);
         if (r < 0)
                 return r == -ENOMEM ? r : 0;
@@ -135,6 +133,14 @@ static int query_look_at(Query *query, const char *line, size_t length)
         if (query->page)
                 return page_add(query->page, event_fields(event));
         return exit_code_look_at(query->exit_code, event_fields(event));
+}
+
+/* All there was when the query came has been looked at, or ruled out. */
+static int query_end(Query *query)
+{
+        if (query->page && query->page->seq < query->end_seq)
+                query->page->seq = query->end_seq;
+        return 1;
 }
 
 /* One slice. Returns 1 when the query is through. */
@@ -147,14 +153,15 @@ static int query_run(Query *query)
                 int r;
 
                 if (log_reader_seq(query->reader) >= query->end_seq)
-                        return 1;
+                        return query_end(query);
                 r = log_reader_next(query->reader, &line, &length);
-                if (r == 0)
-                        return 1;
                 if (r == LOG_READER_AGAIN)
                         return 0;
-                if (r > 0)
-                        r = query_look_at(query, line, length);
+                if (r < 0)
+                        return r;
+                if (r == 0 || log_reader_seq(query->reader) > query->end_seq)
+                        return query_end(query);
+                r = query_look_at(query, line, length);
                 if (r != 0)
                         return r;
         }
@@ -337,18 +344,23 @@ int queries_exit_code(Queries *queries, sd_bus_message *call, ExitCodeKind kind,
                       sd_bus_error *error)
 {
         _cleanup_(query_freep) Query *query = NULL;
+        _cleanup_(exit_code_freep) ExitCode *exit_code = NULL;
         int r;
 
         if (*id == '\0')
                 return sd_bus_error_set(
                         error, CE_ERROR_INVALID_ARGS,
                         "The ID \"\" is empty: give the ID whose exit code you want.");
-        r = query_new(queries, call, &(LogQuestion){}, &query, error);
+        r = exit_code_new(kind, id, &exit_code);
         if (r < 0)
                 return r;
-        r = exit_code_new(kind, id, &query->exit_code);
+        r = query_new(queries, call, &(LogQuestion){ .filter = exit_code_filter(exit_code) },
+                      &query, error);
         if (r < 0)
                 return r;
+        if (!exit_code_filter(exit_code))
+                return exit_code_answer(exit_code, call);
+        query->exit_code = TAKE_PTR(exit_code);
 
         return enqueue(queries, TAKE_PTR(query));
 }

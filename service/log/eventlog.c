@@ -86,6 +86,11 @@ int eventlog_trim(EventLog *log)
         return r < 0 ? r : 0;
 }
 
+int eventlog_tend(EventLog *log)
+{
+        return store_tend(&log->store);
+}
+
 /* ---- writing ---- */
 
 static int reserve(EventLog *log, size_t length)
@@ -200,6 +205,16 @@ int eventlog_commit(EventLog *log)
 }
 
 /* ---- reading ---- */
+
+Index eventlog_index(EventLog *log, const Segment *segment)
+{
+        return store_index(&log->store, segment);
+}
+
+void eventlog_discard_index(EventLog *log, const Segment *segment)
+{
+        store_discard_index(&log->store, segment);
+}
 
 void eventlog_report_damage(EventLog *log, uint64_t segment_id, uint64_t offset)
 {

@@ -17,6 +17,7 @@
 
 #include <systemd/sd-id128.h>
 
+#include "log/index.h"
 #include "log/segment.h"
 
 /* What may wait for a commit, so that a writer that never commits is stopped and not fed. */
@@ -70,6 +71,9 @@ int eventlog_commit(EventLog *log);
 /* Removes the oldest sealed segments until all together fit into max_size. */
 int eventlog_trim(EventLog *log);
 
+/* Does a step of what can wait: makes the indexes that are missing. Returns 1 if there is more. */
+int eventlog_tend(EventLog *log);
+
 /* The place of a source in the last committed event of it; NULL if there is none. */
 const char *eventlog_position(const EventLog *log, const char *source);
 
@@ -83,6 +87,10 @@ uint64_t eventlog_size(const EventLog *log);       /* bytes of all segments */
 int eventlog_directory_fd(const EventLog *log);
 const Segment *eventlog_segment_after(const EventLog *log, uint64_t first_seq);
 const Segment *eventlog_segment_of(const EventLog *log, uint64_t seq);
+
+/* What there is of a segment's index, valid until the log changes; and that it is no good. */
+Index eventlog_index(EventLog *log, const Segment *segment);
+void eventlog_discard_index(EventLog *log, const Segment *segment);
 
 /* A reader met a damaged line: said once a segment. */
 void eventlog_report_damage(EventLog *log, uint64_t segment_id, uint64_t offset);

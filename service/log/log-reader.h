@@ -44,5 +44,13 @@ static inline void log_reader_freep(LogReader **reader)
  */
 int log_reader_next(LogReader *reader, const char **ret_line, size_t *ret_length);
 
+/*
+ * If the question asks for everything that is committed of the present segment from here on, and
+ * that is known to be intact: passes over it, and returns 1 with a descriptor that the caller owns
+ * and the place of these whole lines in it. Returns 0 if there is no such run here, and
+ * log_reader_next() is to be asked; or negative errno.
+ */
+int log_reader_run(LogReader *reader, int *ret_fd, uint64_t *ret_offset, uint64_t *ret_size);
+
 /* The number of the last record that was given out, or where the reader was started. */
 uint64_t log_reader_seq(const LogReader *reader);

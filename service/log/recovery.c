@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "log/folder.h"
+#include "log/index-memory.h"
 #include "model/timestamp.h"
 
 typedef struct Work {
@@ -82,6 +83,8 @@ static int note_name(Work *work, const char *name, bool *active)
         }
         if (segment_name_parse(name, &segment.first_seq))
                 return add_segment(&work->result, &segment);
+        if (segment_index_name_parse(name, &segment.first_seq))
+                return 0;
         if (strcmp(name, SEGMENT_NEW_NAME) == 0) {
                 unlinkat(work->directory_fd, name, 0);
                 return 0;
@@ -141,7 +144,7 @@ static int check_headless(Work *work, int fd, const Segment *segment, const char
         _cleanup_json_ struct json_object *positions = NULL;
         int r;
 
-        r = segment_scan(fd, &scan, &positions);
+        r = segment_scan(fd, &scan, &positions, NULL);
         if (r < 0)
                 return r;
         if (scan.first_seq < segment->first_seq) {
@@ -355,7 +358,8 @@ static int open_active(Work *work)
         if (fd < 0)
                 return fail(work, fd, "\"%s\" cannot be opened: %s.", SEGMENT_ACTIVE_NAME,
                             strerror(-fd));
-        r = segment_scan(fd, &scan, &positions);
+        (void)index_memory_new(&work->result.active_index);
+        r = segment_scan(fd, &scan, &positions, &work->result.active_index);
         if (r < 0)
                 return fail(work, r, "\"%s\" cannot be read: %s.", SEGMENT_ACTIVE_NAME,
                             strerror(-r));
@@ -389,7 +393,7 @@ static int scan_newest_sealed(Work *work)
         fd = segment_open(work->directory_fd, name, false);
         if (fd < 0)
                 return fail(work, fd, "\"%s\" cannot be opened: %s.", name, strerror(-fd));
-        r = segment_scan(fd, &scan, &result->positions);
+        r = segment_scan(fd, &scan, &result->positions, NULL);
         if (r < 0)
                 return fail(work, r, "\"%s\" cannot be read: %s.", name, strerror(-r));
 
@@ -463,6 +467,7 @@ int recovery_run(int directory_fd, void (*report_function)(const char *sentence,
 
 void recovery_done(Recovery *recovery)
 {
+        recovery->active_index = index_memory_free(recovery->active_index);
         free(recovery->segments);
         recovery->segments = NULL;
         if (recovery->active_fd >= 0)

@@ -19,7 +19,8 @@
 typedef struct Recovery {
         Segment *segments; /* owned; by first_seq, the active one last */
         size_t n_segments;
-        int active_fd; /* owned; -1: there is no active segment, make one */
+        struct IndexMemory *active_index; /* owned; NULL: it has none */
+        int active_fd;                    /* owned; -1: there is no active segment, make one */
         sd_id128_t epoch;
         uint64_t newest_seq;           /* the last number that was given out and is not in doubt */
         uint64_t next_seq;             /* larger, past the numbers of damaged lines of the tail */

@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/line-reader.h"
 #include "base/number.h"
+#include "log/index-memory.h"
 
 #define NAME_PREFIX "events-"
 #define NAME_SUFFIX ".log"
@@ -30,23 +31,40 @@ void segment_name(const Segment *segment, char name[static SEGMENT_NAME_SIZE])
                          segment->first_seq);
 }
 
-bool segment_name_parse(const char *name, uint64_t *ret_first_seq)
+void segment_index_name(const Segment *segment, char name[static SEGMENT_NAME_SIZE])
+{
+        snprintf(name, SEGMENT_NAME_SIZE, NAME_PREFIX "%020" PRIu64 SEGMENT_INDEX_SUFFIX,
+                 segment->first_seq);
+}
+
+/* The number behind the prefix, if it is written as we write it and that suffix follows. */
+static bool parse_name(const char *name, const char *suffix, uint64_t *ret_first_seq)
 {
         char digits[21], expected[SEGMENT_NAME_SIZE];
-        Segment segment = {};
+        uint64_t first_seq;
 
-        if (strlen(name) != sizeof(NAME_PREFIX) - 1 + 20 + sizeof(NAME_SUFFIX) - 1)
+        if (strlen(name) != sizeof(NAME_PREFIX) - 1 + 20 + strlen(suffix))
                 return false;
         memcpy(digits, name + sizeof(NAME_PREFIX) - 1, 20);
         digits[20] = '\0';
-        if (parse_u64(digits, &segment.first_seq) < 0 || segment.first_seq == 0)
+        if (parse_u64(digits, &first_seq) < 0 || first_seq == 0)
                 return false;
-        segment_name(&segment, expected);
+        snprintf(expected, sizeof(expected), NAME_PREFIX "%020" PRIu64 "%s", first_seq, suffix);
         if (strcmp(name, expected) != 0)
                 return false;
 
-        *ret_first_seq = segment.first_seq;
+        *ret_first_seq = first_seq;
         return true;
+}
+
+bool segment_name_parse(const char *name, uint64_t *ret_first_seq)
+{
+        return parse_name(name, NAME_SUFFIX, ret_first_seq);
+}
+
+bool segment_index_name_parse(const char *name, uint64_t *ret_first_seq)
+{
+        return parse_name(name, SEGMENT_INDEX_SUFFIX, ret_first_seq);
 }
 
 int segment_open(int directory_fd, const char *name, bool append)
@@ -211,7 +229,20 @@ static void end_scan(const LineReader *reader, BadRun *run, SegmentScan *scan)
         scan->tail_seq = seq > run->seq ? seq : run->seq;
 }
 
-static int scan_lines(LineReader *reader, SegmentScan *scan, struct json_object *positions)
+/* Adds the line that ends where the reader is; "n_damaged" lines lie before it. */
+static void index_line(struct IndexMemory **index, uint64_t offset, const char *line, size_t length,
+                       uint64_t n_damaged)
+{
+        if (!index || !*index)
+                return;
+        for (uint64_t i = 0; i < n_damaged; i++)
+                index_memory_skip(*index, offset, true);
+        if (index_memory_add_line(*index, offset, line, length) < 0)
+                *index = index_memory_free(*index);
+}
+
+static int scan_lines(LineReader *reader, SegmentScan *scan, struct json_object *positions,
+                      struct IndexMemory **index)
 {
         BadRun run = {};
 
@@ -235,6 +266,7 @@ static int scan_lines(LineReader *reader, SegmentScan *scan, struct json_object 
                         continue;
                 }
 
+                index_line(index, offset, line, length, run.n_lines);
                 if (run.n_lines > 0 && scan->n_damaged == 0)
                         scan->damaged_offset = run.offset;
                 scan->n_damaged += run.n_lines;
@@ -246,7 +278,8 @@ static int scan_lines(LineReader *reader, SegmentScan *scan, struct json_object 
         return 0;
 }
 
-int segment_scan(int fd, SegmentScan *ret, struct json_object **ret_positions)
+int segment_scan(int fd, SegmentScan *ret, struct json_object **ret_positions,
+                 struct IndexMemory **index)
 {
         _cleanup_json_ struct json_object *positions = NULL;
         _cleanup_(segment_scan_done) SegmentScan scan = {};
@@ -262,7 +295,7 @@ int segment_scan(int fd, SegmentScan *ret, struct json_object **ret_positions)
         r = line_reader_init(&reader, fd, 0, LINE_MAX_SIZE);
         if (r < 0)
                 return r;
-        r = scan_lines(&reader, &scan, positions);
+        r = scan_lines(&reader, &scan, positions, index);
         line_reader_done(&reader);
         if (r < 0)
                 return r;

@@ -18,21 +18,34 @@
 /* A segment that is being made; one that is found was left by a crash, and holds nothing yet. */
 #define SEGMENT_NEW_NAME "events.log.new"
 
+/* The index of a sealed segment has its name, but for the end of it. */
+#define SEGMENT_INDEX_SUFFIX ".index"
+
 /* What was found broken at the end of a segment is moved to NAME.quarantine-TIME. */
 #define SEGMENT_QUARANTINE_MARK ".quarantine-"
 
 /* "events-18446744073709551615.log" and its NUL, with room for the quarantine's suffix. */
 #define SEGMENT_NAME_SIZE 96
 
+struct IndexMemory;
+struct SegmentIndex;
+
 typedef struct Segment {
         uint64_t id;        /* never used twice by one log: a number may start two files */
         uint64_t first_seq; /* no event in it has a smaller number */
         uint64_t size;      /* bytes that are committed */
         bool active;
-        bool damage_reported; /* said once, not at every reading */
+        bool damage_reported;       /* said once, not at every reading */
+        struct SegmentIndex *index; /* the store's; whoever copies the rest does not use it */
 } Segment;
 
 void segment_name(const Segment *segment, char name[static SEGMENT_NAME_SIZE]);
+
+/* The name of its index, as of a sealed segment. */
+void segment_index_name(const Segment *segment, char name[static SEGMENT_NAME_SIZE]);
+
+/* The number in the name of an index; false if it is no such name. */
+bool segment_index_name_parse(const char *name, uint64_t *ret_first_seq);
 
 /* The number in the name of a sealed segment; false if it is no such name. */
 bool segment_name_parse(const char *name, uint64_t *ret_first_seq);
@@ -64,9 +77,13 @@ typedef struct SegmentScan {
         uint64_t tail_seq;
 } SegmentScan;
 
-/* Positions of sources, as they stand at the end of the segment, are put into "positions", which
- * starts as a copy of the header's. */
-int segment_scan(int fd, SegmentScan *ret, struct json_object **ret_positions);
+/*
+ * Positions of sources, as they stand at the end of the segment, are put into "positions", which
+ * starts as a copy of the header's. If "index" is not NULL its records are added to it; if that
+ * fails it is freed, and the segment has no index.
+ */
+int segment_scan(int fd, SegmentScan *ret, struct json_object **ret_positions,
+                 struct IndexMemory **index);
 
 void segment_scan_done(SegmentScan *scan);
 

@@ -15,6 +15,7 @@
 #include "base/utf8.h"
 #include "log/folder.h"
 #include "log/recovery.h"
+#include "log/segment-index.h"
 #include "model/timestamp.h"
 
 int store_init(Store *store, const char *directory,
@@ -30,11 +31,20 @@ int store_init(Store *store, const char *directory,
         return store->directory ? 0 : -ENOMEM;
 }
 
+/* Takes the last segment off the list. */
+static void forget_last(Store *store)
+{
+        Segment *last = store->segments + --store->n_segments;
+
+        segment_index_free(last->index);
+}
+
 /* Back to where it was before it was opened. */
 static void let_go(Store *store)
 {
+        while (store->n_segments > 0)
+                forget_last(store);
         free(TAKE_PTR(store->segments));
-        store->n_segments = 0;
         json_object_put(TAKE_PTR(store->positions));
         store->epoch = SD_ID128_NULL;
         if (store->active_fd >= 0)
@@ -110,7 +120,7 @@ static int seal(Store *store, uint64_t next_first_seq)
         if (!active)
                 return 0;
         if (active->first_seq >= next_first_seq) {
-                store->n_segments--;
+                forget_last(store);
                 return 0;
         }
 
@@ -139,6 +149,7 @@ static int start_segment(Store *store, uint64_t first_seq)
                                 .first_seq = first_seq,
                                 .positions = store->positions };
         Segment segment = { .first_seq = first_seq, .active = true };
+        _cleanup_(segment_index_freep) SegmentIndex *index = NULL;
         _cleanup_close_ int fd = -1;
         Segment *segments;
         int r;
@@ -147,6 +158,9 @@ static int start_segment(Store *store, uint64_t first_seq)
         if (!segments)
                 return -ENOMEM;
         store->segments = segments;
+        index = segment_index_new();
+        if (!index)
+                return -ENOMEM;
 
         fd = segment_create(store->directory_fd, &header, &segment.size);
         if (fd < 0)
@@ -164,6 +178,8 @@ static int start_segment(Store *store, uint64_t first_seq)
                 close(store->active_fd);
         store->active_fd = TAKE_FD(fd);
         segment.id = ++store->last_segment_id;
+        segment_index_begin(index, segment.size);
+        segment.index = TAKE_PTR(index);
         store->segments[store->n_segments++] = segment;
         return 0;
 }
@@ -178,6 +194,8 @@ int store_drop_oldest(Store *store)
         if (unlinkat(store->directory_fd, name, 0) < 0 && errno != ENOENT)
                 return -errno;
 
+        segment_index_discard(store->segments[0].index, store->directory_fd, store->segments);
+        segment_index_free(store->segments[0].index);
         store->n_segments--;
         memmove(store->segments, store->segments + 1, store->n_segments * sizeof(Segment));
         return 1;
@@ -205,8 +223,13 @@ static int take_folder(Store *store, int *ret_fd)
         return 0;
 }
 
-static void adopt(Store *store, Recovery *recovery)
+static int adopt(Store *store, Recovery *recovery)
 {
+        for (size_t i = 0; i < recovery->n_segments; i++) {
+                recovery->segments[i].index = segment_index_new();
+                if (!recovery->segments[i].index)
+                        return -ENOMEM;
+        }
         store->segments = recovery->segments;
         store->n_segments = recovery->n_segments;
         store->active_fd = recovery->active_fd;
@@ -214,6 +237,11 @@ static void adopt(Store *store, Recovery *recovery)
         store->positions = recovery->positions;
         for (size_t i = 0; i < store->n_segments; i++)
                 store->segments[i].id = ++store->last_segment_id;
+        if (store->n_segments > 0 && store->segments[store->n_segments - 1].active)
+                store->segments[store->n_segments - 1].index->memory =
+                        TAKE_PTR(recovery->active_index);
+        recovery->active_index = index_memory_free(recovery->active_index);
+        return 0;
 }
 
 int store_open(Store *store, uint64_t *ret_newest_seq, uint64_t *ret_next_seq)
@@ -231,8 +259,15 @@ int store_open(Store *store, uint64_t *ret_newest_seq, uint64_t *ret_next_seq)
                 return fail(store, r, "\"%s\": %s", store->directory, failure);
         }
 
+        r = adopt(store, &recovery);
+        if (r < 0) {
+                for (size_t i = 0; i < recovery.n_segments; i++)
+                        segment_index_free(recovery.segments[i].index);
+                recovery_done(&recovery);
+                close(fd);
+                return r;
+        }
         store->directory_fd = fd;
-        adopt(store, &recovery);
         if (store->active_fd < 0) {
                 r = start_segment(store, recovery.next_seq);
                 if (r < 0) {
@@ -304,9 +339,10 @@ static int check_active(Store *store)
         close(TAKE_FD(store->active_fd));
         if (named.st_ino == ours.st_ino) {
                 active->size = (uint64_t)ours.st_size;
+                segment_index_discard(active->index, store->directory_fd, active);
                 return 0;
         }
-        store->n_segments--;
+        forget_last(store);
         return named.st_ino == 0 ? 0 : set_aside(store, name);
 }
 
@@ -330,7 +366,8 @@ static int check_folder(Store *store)
         report(store, "The folder \"%s\" was removed, and made again.", store->directory);
         close(store->directory_fd);
         store->directory_fd = TAKE_FD(fd);
-        store->n_segments = 0;
+        while (store->n_segments > 0)
+                forget_last(store);
         return 0;
 }
 
@@ -368,7 +405,61 @@ int store_write(Store *store, const char *bytes, size_t size)
                 give_up_segment(store, r);
                 return r;
         }
+        segment_index_add(active->index, active->size, bytes, size);
         active->size += size;
+        return 0;
+}
+
+/* ---- indexes ---- */
+
+/* The segment itself: readers have copies. */
+static Segment *find_segment(Store *store, const Segment *segment)
+{
+        for (size_t i = 0; i < store->n_segments; i++)
+                if (store->segments[i].id == segment->id)
+                        return store->segments + i;
+
+        return NULL;
+}
+
+Index store_index(Store *store, const Segment *segment)
+{
+        Segment *ours = find_segment(store, segment);
+
+        if (!ours)
+                return (Index){};
+        return segment_index_get(ours->index, store->directory_fd, ours, store->epoch);
+}
+
+void store_discard_index(Store *store, const Segment *segment)
+{
+        Segment *ours = find_segment(store, segment);
+        char name[SEGMENT_NAME_SIZE];
+
+        if (!ours)
+                return;
+        segment_index_name(ours, name);
+        report(store, "The index \"%s\" is damaged, and is made again.", name);
+        segment_index_discard(ours->index, store->directory_fd, ours);
+}
+
+int store_tend(Store *store)
+{
+        for (size_t i = store->n_segments; i-- > 0;) {
+                Segment *segment = store->segments + i;
+                char name[SEGMENT_NAME_SIZE];
+                int r;
+
+                r = segment_index_step(segment->index, store->directory_fd, segment, store->epoch);
+                if (r > 0)
+                        return 1;
+                if (r < 0) {
+                        segment_name(segment, name);
+                        report(store, "\"%s\" has no index (%s): it is read through when asked.",
+                               name, strerror(-r));
+                }
+        }
+
         return 0;
 }
 

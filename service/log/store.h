@@ -15,6 +15,7 @@
 
 #include <systemd/sd-id128.h>
 
+#include "log/index.h"
 #include "log/segment.h"
 
 /* A sentence of recovery, behind the path of the folder. */
@@ -52,7 +53,7 @@ int store_open(Store *store, uint64_t *ret_newest_seq, uint64_t *ret_next_seq);
  * number "first_seq". */
 int store_prepare(Store *store, uint64_t first_seq, size_t size, uint64_t segment_size);
 
-/* Appends to the active segment, durably. On failure nothing of it counts. */
+/* Appends whole lines to the active segment, durably. On failure nothing of it counts. */
 int store_write(Store *store, const char *bytes, size_t size);
 
 /* Removes the oldest sealed segment. Returns 1 if there was one. */
@@ -64,6 +65,16 @@ uint64_t store_size(const Store *store); /* bytes of all segments */
  * there is none; valid until the store changes. */
 const Segment *store_segment_of(const Store *store, uint64_t seq);
 const Segment *store_segment_after(const Store *store, uint64_t first_seq);
+
+/* What there is of a segment's index; valid until the store changes. */
+Index store_index(Store *store, const Segment *segment);
+
+/* A reader met an index that is no good: it is made again. */
+void store_discard_index(Store *store, const Segment *segment);
+
+/* Does a step of what can wait: the files of indexes that are missing. Returns 1 if there is more.
+ */
+int store_tend(Store *store);
 
 /* A reader met a damaged line: said once a segment. */
 void store_report_damage(Store *store, uint64_t segment_id, uint64_t offset);

@@ -12,27 +12,19 @@
 #include "base/utf8.h"
 #include "model/vocabulary.h"
 
-typedef struct Term {
-        const struct Key *key; /* weak: into the table */
-        bool negative;
-        const char *text; /* weak: into the filter's copy of the term; for label the label's key */
-        const char *label_value; /* weak; NULL: the label only has to be there */
-        int64_t number;
-} Term;
-
 /* What a filter key is: how its value is checked, and when an event has it. */
 typedef struct Key {
         const char *name;
         const char *alias;
-        int (*check)(Term *term, char message[static FILTER_MESSAGE_SIZE]);
-        bool (*matches)(const Term *term, const EventFields *event);
+        int (*check)(FilterTerm *term, char message[static FILTER_MESSAGE_SIZE]);
+        bool (*matches)(const FilterTerm *term, const EventFields *event);
         bool all; /* its positive terms AND */
 } Key;
 
 struct Filter {
         size_t n_terms;
         char **texts; /* owned; so are its strings, one a term */
-        Term terms[];
+        FilterTerm terms[];
 };
 
 static bool is_prefix(const char *string, const char *prefix)
@@ -58,7 +50,7 @@ __attribute__((format(printf, 2, 3))) static int refuse(char message[static FILT
 
 /* ---- values ---- */
 
-static int check_type(Term *term, char message[static FILTER_MESSAGE_SIZE])
+static int check_type(FilterTerm *term, char message[static FILTER_MESSAGE_SIZE])
 {
         if (event_type_is_known(term->text))
                 return 0;
@@ -66,13 +58,13 @@ static int check_type(Term *term, char message[static FILTER_MESSAGE_SIZE])
                       event_types_text());
 }
 
-static int check_status(Term *term, char message[static FILTER_MESSAGE_SIZE])
+static int check_status(FilterTerm *term, char message[static FILTER_MESSAGE_SIZE])
 {
         term->text = event_status_canonical(term->text);
         return 0;
 }
 
-static int check_exit_code(Term *term, char message[static FILTER_MESSAGE_SIZE])
+static int check_exit_code(FilterTerm *term, char message[static FILTER_MESSAGE_SIZE])
 {
         int32_t number;
 
@@ -85,7 +77,7 @@ static int check_exit_code(Term *term, char message[static FILTER_MESSAGE_SIZE])
         return 0;
 }
 
-static int check_uid(Term *term, char message[static FILTER_MESSAGE_SIZE])
+static int check_uid(FilterTerm *term, char message[static FILTER_MESSAGE_SIZE])
 {
         uint32_t number;
 
@@ -97,7 +89,7 @@ static int check_uid(Term *term, char message[static FILTER_MESSAGE_SIZE])
 }
 
 /* Splits the label into key and value, in the filter's own copy. */
-static int check_label(Term *term, char message[static FILTER_MESSAGE_SIZE])
+static int check_label(FilterTerm *term, char message[static FILTER_MESSAGE_SIZE])
 {
         char *equal = strchr(term->text, '=');
 
@@ -115,25 +107,25 @@ static int check_label(Term *term, char message[static FILTER_MESSAGE_SIZE])
 
 /* ---- matching ---- */
 
-static bool matches_type(const Term *term, const EventFields *event)
+static bool matches_type(const FilterTerm *term, const EventFields *event)
 {
         return equals(event->type, term->text);
 }
 
-static bool matches_status(const Term *term, const EventFields *event)
+static bool matches_status(const FilterTerm *term, const EventFields *event)
 {
         return equals(event_status_canonical(event->status), term->text);
 }
 
 /* The object of the event itself: exact name, or prefix of the ID. */
-static bool matches_object(const Term *term, const EventFields *event)
+static bool matches_object(const FilterTerm *term, const EventFields *event)
 {
-        return equals(event->type, term->key->name) &&
+        return equals(event->type, filter_key_name(term->key)) &&
                (equals(event->name, term->text) || is_prefix(event->id, term->text));
 }
 
 /* "connect" and "disconnect" carry the container's ID, and the network's name in a detail. */
-static bool matches_network(const Term *term, const EventFields *event)
+static bool matches_network(const FilterTerm *term, const EventFields *event)
 {
         if (!equals(event->type, "network"))
                 return false;
@@ -142,42 +134,42 @@ static bool matches_network(const Term *term, const EventFields *event)
         return matches_object(term, event);
 }
 
-static bool matches_volume(const Term *term, const EventFields *event)
+static bool matches_volume(const FilterTerm *term, const EventFields *event)
 {
         return equals(event->type, "volume") && is_prefix(event->name, term->text);
 }
 
-static bool matches_name(const Term *term, const EventFields *event)
+static bool matches_name(const FilterTerm *term, const EventFields *event)
 {
         return equals(event->name, term->text);
 }
 
-static bool matches_id(const Term *term, const EventFields *event)
+static bool matches_id(const FilterTerm *term, const EventFields *event)
 {
         return is_prefix(event->id, term->text);
 }
 
-static bool matches_engine(const Term *term, const EventFields *event)
+static bool matches_engine(const FilterTerm *term, const EventFields *event)
 {
         return equals(event->engine, term->text);
 }
 
-static bool matches_exec(const Term *term, const EventFields *event)
+static bool matches_exec(const FilterTerm *term, const EventFields *event)
 {
         return event->exec_id && is_prefix(event->exec_id, term->text);
 }
 
-static bool matches_exit_code(const Term *term, const EventFields *event)
+static bool matches_exit_code(const FilterTerm *term, const EventFields *event)
 {
         return event->has_exit_code && event->exit_code == term->number;
 }
 
-static bool matches_uid(const Term *term, const EventFields *event)
+static bool matches_uid(const FilterTerm *term, const EventFields *event)
 {
         return event->has_uid && event->uid == term->number;
 }
 
-static bool matches_label(const Term *term, const EventFields *event)
+static bool matches_label(const FilterTerm *term, const EventFields *event)
 {
         const char *value = event_attribute(event, term->text);
 
@@ -185,46 +177,54 @@ static bool matches_label(const Term *term, const EventFields *event)
 }
 
 static const Key keys[] = {
-        { "type", NULL, check_type, matches_type, false },
-        { "event", "status", check_status, matches_status, false },
-        { "container", NULL, NULL, matches_object, false },
-        { "image", NULL, NULL, matches_object, false },
-        { "pod", NULL, NULL, matches_object, false },
-        { "volume", NULL, NULL, matches_volume, false },
-        { "network", NULL, NULL, matches_network, false },
-        { "name", NULL, NULL, matches_name, false },
-        { "id", NULL, NULL, matches_id, false },
-        { "engine", NULL, NULL, matches_engine, false },
-        { "exec", NULL, NULL, matches_exec, false },
-        { "exit_code", NULL, check_exit_code, matches_exit_code, false },
-        { "uid", NULL, check_uid, matches_uid, false },
-        { "label", NULL, check_label, matches_label, true },
+        [FILTER_TYPE] = { "type", NULL, check_type, matches_type, false },
+        [FILTER_EVENT] = { "event", "status", check_status, matches_status, false },
+        [FILTER_CONTAINER] = { "container", NULL, NULL, matches_object, false },
+        [FILTER_IMAGE] = { "image", NULL, NULL, matches_object, false },
+        [FILTER_POD] = { "pod", NULL, NULL, matches_object, false },
+        [FILTER_VOLUME] = { "volume", NULL, NULL, matches_volume, false },
+        [FILTER_NETWORK] = { "network", NULL, NULL, matches_network, false },
+        [FILTER_NAME] = { "name", NULL, NULL, matches_name, false },
+        [FILTER_ID] = { "id", NULL, NULL, matches_id, false },
+        [FILTER_ENGINE] = { "engine", NULL, NULL, matches_engine, false },
+        [FILTER_EXEC] = { "exec", NULL, NULL, matches_exec, false },
+        [FILTER_EXIT_CODE] = { "exit_code", NULL, check_exit_code, matches_exit_code, false },
+        [FILTER_UID] = { "uid", NULL, check_uid, matches_uid, false },
+        [FILTER_LABEL] = { "label", NULL, check_label, matches_label, true },
 };
 
 #define KEYS_TEXT                                                                                  \
         "type, event, container, image, pod, volume, network, name, id, engine, exec, exit_code, " \
         "uid, label"
 
-static const Key *key_find(const char *name, size_t length)
+const char *filter_key_name(FilterKey key)
+{
+        return keys[key].name;
+}
+
+/* Returns -ENOENT. */
+static int key_find(const char *name, size_t length, FilterKey *ret)
 {
         for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
                 const Key *key = keys + i;
 
                 if ((strlen(key->name) == length && memcmp(key->name, name, length) == 0) ||
                     (key->alias && strlen(key->alias) == length &&
-                     memcmp(key->alias, name, length) == 0))
-                        return key;
+                     memcmp(key->alias, name, length) == 0)) {
+                        *ret = (FilterKey)i;
+                        return 0;
+                }
         }
 
-        return NULL;
+        return -ENOENT;
 }
 
 /* "text" is the filter's own copy, and may be changed. */
-static int term_parse(char *text, Term *ret, char message[static FILTER_MESSAGE_SIZE])
+static int term_parse(char *text, FilterTerm *ret, char message[static FILTER_MESSAGE_SIZE])
 {
         const char *equal = strchr(text, '=');
         size_t key_length;
-        Term term = {};
+        FilterTerm term = {};
 
         if (strlen(text) > FILTER_LENGTH_MAX)
                 return refuse(message, "Filter \"%.*s...\" is longer than %d bytes: shorten it.",
@@ -235,17 +235,16 @@ static int term_parse(char *text, Term *ret, char message[static FILTER_MESSAGE_
 
         term.negative = equal > text && equal[-1] == '!';
         key_length = (size_t)(equal - text) - term.negative;
-        term.key = key_find(text, key_length);
-        if (!term.key)
+        if (key_find(text, key_length, &term.key) < 0)
                 return refuse(message, "Filter \"%.*s\" has an unknown key: use one of %s.",
                               SHOWN(text), KEYS_TEXT);
         if (equal[1] == '\0')
                 return refuse(message, "Filter \"%.*s\" has an empty value: say which %s.",
-                              SHOWN(text), term.key->name);
+                              SHOWN(text), keys[term.key].name);
 
         term.text = equal + 1;
-        if (term.key->check) {
-                int r = term.key->check(&term, message);
+        if (keys[term.key].check) {
+                int r = keys[term.key].check(&term, message);
 
                 if (r < 0)
                         return r;
@@ -267,7 +266,7 @@ int filter_new(const char *const *terms, Filter **ret, char message[static FILTE
                 return refuse(message, "%zu filters are too many: use at most %d.", n,
                               FILTER_TERMS_MAX);
 
-        filter = calloc(1, sizeof(Filter) + n * sizeof(Term));
+        filter = calloc(1, sizeof(Filter) + n * sizeof(FilterTerm));
         if (!filter)
                 return -ENOMEM;
         filter->texts = calloc(n + 1, sizeof(char *));
@@ -302,24 +301,30 @@ Filter *filter_free(Filter *filter)
 }
 
 /* Whether the terms of one key let the event pass. */
-static bool key_passes(const Filter *filter, const Key *key, const EventFields *event)
+static bool key_passes(const Filter *filter, FilterKey key, const EventFields *event)
 {
         bool any_asked = false, any_matched = false;
 
         for (size_t i = 0; i < filter->n_terms; i++) {
-                const Term *term = filter->terms + i;
+                const FilterTerm *term = filter->terms + i;
                 bool matched;
 
                 if (term->key != key)
                         continue;
-                matched = key->matches(term, event);
-                if (term->negative ? matched : (key->all && !matched))
+                matched = keys[key].matches(term, event);
+                if (term->negative ? matched : (keys[key].all && !matched))
                         return false;
                 any_asked |= !term->negative;
                 any_matched |= !term->negative && matched;
         }
 
         return !any_asked || any_matched;
+}
+
+const FilterTerm *filter_terms(const Filter *filter, size_t *ret_n)
+{
+        *ret_n = filter->n_terms;
+        return filter->terms;
 }
 
 bool filter_matches(const Filter *filter, const EventFields *event)

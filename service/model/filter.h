@@ -22,6 +22,32 @@
 /* For the sentence that says what is wrong with a filter; a longer one is cut. */
 #define FILTER_MESSAGE_SIZE 512
 
+typedef enum FilterKey {
+        FILTER_TYPE,
+        FILTER_EVENT,
+        FILTER_CONTAINER,
+        FILTER_IMAGE,
+        FILTER_POD,
+        FILTER_VOLUME,
+        FILTER_NETWORK,
+        FILTER_NAME,
+        FILTER_ID,
+        FILTER_ENGINE,
+        FILTER_EXEC,
+        FILTER_EXIT_CODE,
+        FILTER_UID,
+        FILTER_LABEL,
+} FilterKey;
+
+/* One of the strings, taken apart. */
+typedef struct FilterTerm {
+        FilterKey key;
+        bool negative;
+        const char *text; /* weak: of label the label's key; of event the word of all aliases */
+        const char *label_value; /* weak; NULL: the label only has to be there */
+        int64_t number;          /* of exit_code and uid */
+} FilterTerm;
+
 typedef struct Filter Filter;
 
 /*
@@ -32,6 +58,12 @@ int filter_new(const char *const *terms, Filter **ret, char message[static FILTE
 
 /* Takes NULL; returns NULL. */
 Filter *filter_free(Filter *filter);
+
+/* For whoever can rule events out without looking at each: borrowed from the filter. */
+const FilterTerm *filter_terms(const Filter *filter, size_t *ret_n);
+
+/* The name of the key, which for objects is the type too. */
+const char *filter_key_name(FilterKey key);
 
 bool filter_matches(const Filter *filter, const EventFields *event);
 

@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         int fd;
 
         fd = seal(data, size, &length);
-        fuzz_assert(segment_scan(fd, &scan, &positions) == 0);
+        fuzz_assert(segment_scan(fd, &scan, &positions, NULL) == 0);
         fuzz_assert(positions && scan.good_size + scan.tail_size == length);
         fuzz_assert((scan.first_seq == 0) == (scan.last_seq == 0));
         fuzz_assert(scan.first_seq <= scan.last_seq);

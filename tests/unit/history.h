@@ -102,6 +102,17 @@ static inline bool is_event_numbered(const char *line, size_t length, uint64_t s
                a->exit_code == b->exit_code;
 }
 
+/* As log_reader_next(), and never LOG_READER_AGAIN. */
+static inline int history_next(LogReader *reader, const char **ret_line, size_t *ret_length)
+{
+        int r;
+
+        do
+                r = log_reader_next(reader, ret_line, ret_length);
+        while (r == LOG_READER_AGAIN);
+        return r;
+}
+
 /*
  * What the reader gives from where it is, as "1-3 5 7-8"; "!" stands behind an event that is not
  * the one of its number, "?" for an error.
@@ -117,7 +128,7 @@ static inline char *history_rest(LogReader *reader, char *text, size_t size)
         do {
                 uint64_t seq;
 
-                r = log_reader_next(reader, &line, &length);
+                r = history_next(reader, &line, &length);
                 seq = r > 0 ? log_reader_seq(reader) : 0;
                 if (first > 0 && seq != last + 1) {
                         n += (size_t)snprintf(text + n, size - n, n > 0 ? " %" PRIu64 : "%" PRIu64,

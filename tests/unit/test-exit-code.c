@@ -282,25 +282,26 @@ static void test_other_types_mean_nothing(void)
         exit_code_free(exit_code);
 }
 
-static void test_which_lines_need_to_be_parsed(void)
+static void test_which_events_may_tell(void)
 {
         static const struct {
-                const char *line;
+                EventFields fields;
                 bool may;
-        } lines[] = {
-                { "{\"ID\":\"" ID_A "\"}", true },
-                { "{\"ExecID\":\"" ID_A "\"}", true },
-                { "{\"ID\":\"" ID_A2 "\"}", false },
-                { "{\"ID\":\"aaaaaaaaaaaa111\"}", false },
-                { "", false },
+        } asked[] = {
+                { { .type = "container", .status = "exec", .exec_id = ID_A }, true },
+                { { .type = "container", .status = "exec", .exec_id = ID_A2 }, false },
+                { { .type = "container", .status = "died", .id = ID_A }, false },
         };
         ExitCode *exit_code;
 
         must(exit_code_new(EXIT_CODE_EXEC, ID_A, &exit_code) == 0);
-        for (size_t i = 0; i < ELEMENTSOF(lines); i++)
-                tap_ok(exit_code_may_tell(exit_code, lines[i].line, strlen(lines[i].line)) ==
-                               lines[i].may,
-                       "%s", lines[i].line);
+        for (size_t i = 0; i < ELEMENTSOF(asked); i++) {
+                _cleanup_event_ Event *event = event_of(&asked[i].fields);
+
+                tap_ok(filter_matches(exit_code_filter(exit_code), event_fields(event)) ==
+                               asked[i].may,
+                       "event %zu", i);
+        }
         tap_ok(!exit_code_free(exit_code), "it is let go");
         tap_ok(!exit_code_free(NULL), "there need not be one");
 }
@@ -332,7 +333,7 @@ int main(void)
 {
         test_what_is_answered();
         test_other_types_mean_nothing();
-        test_which_lines_need_to_be_parsed();
+        test_which_events_may_tell();
         test_a_very_long_id();
         return tap_done();
 }

@@ -271,7 +271,7 @@ static void test_what_a_scan_finds(void)
                 good_fd = build(rows[i].good);
                 good_size = n_bytes;
                 fd = build(rows[i].letters);
-                tap_eq_int(segment_scan(fd, &scan, &positions), 0, "\"%s\"", rows[i].letters);
+                tap_eq_int(segment_scan(fd, &scan, &positions, NULL), 0, "\"%s\"", rows[i].letters);
                 tap_ok(scan.has_header == rows[i].has_header, "header");
                 tap_eq_u64(scan.first_seq, rows[i].first, "first number");
                 tap_eq_u64(scan.last_seq, rows[i].last, "last number");
@@ -295,7 +295,7 @@ static void test_where_the_damage_is(void)
         SegmentScan scan = {};
 
         fd = build("H5xx6x7");
-        must(segment_scan(fd, &scan, &positions) == 0);
+        must(segment_scan(fd, &scan, &positions, NULL) == 0);
         tap_eq_u64(scan.damaged_offset, offset, "the first damaged line is told");
         segment_scan_done(&scan);
 }
@@ -307,7 +307,7 @@ static void test_what_cannot_be_scanned(void)
         SegmentScan scan = {};
         _cleanup_close_ int empty = build(""), headless = build("567"), piece = build("t");
 
-        tap_eq_int(segment_scan(-1, &scan, &positions), -EBADF, "no file");
+        tap_eq_int(segment_scan(-1, &scan, &positions, NULL), -EBADF, "no file");
         tap_eq_int(segment_read_header(-1, &header), -EBADF, "no file, no header");
         tap_eq_int(segment_read_header(empty, &header), -EBADMSG, "an empty file");
         tap_eq_int(segment_read_header(headless, &header), -EBADMSG, "an event is no header");

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "log/index-memory.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <systemd/sd-id128.h>
+
+#include "base/cleanup.h"
+#include "log/index-key.h"
+#include "log/record.h"
+
+/* Two thirds of the keys have no more postings than fit there. */
+#define INLINE_SIZE 12
+
+/* A difference of offsets, of 32 bits, in LEB128. */
+#define DIFFERENCE_SIZE 5
+
+typedef struct List {
+        uint64_t key;
+        uint32_t count;
+        uint32_t last;            /* offset */
+        uint32_t size, allocated; /* of bytes; allocated is 0 while they are inline */
+        union {
+                uint8_t *bytes; /* owned */
+                uint8_t in[INLINE_SIZE];
+        };
+} List;
+
+struct IndexMemory {
+        IndexSummary summary;
+        uint64_t seed;
+
+        List *lists; /* owned */
+        size_t n_lists, n_lists_allocated;
+
+        /* Open addressing, at most half full: number of a list and 1; 0 is a free place. */
+        uint32_t *table;   /* owned */
+        size_t table_size; /* a power of two */
+
+        IndexMark *marks; /* owned */
+        size_t n_marks, n_marks_allocated;
+};
+
+int index_memory_new(IndexMemory **ret)
+{
+        IndexMemory *index;
+        sd_id128_t random;
+        int r;
+
+        r = sd_id128_randomize(&random);
+        if (r < 0)
+                return r;
+        index = calloc(1, sizeof(IndexMemory));
+        if (!index)
+                return -ENOMEM;
+        index->seed = random.qwords[0];
+
+        *ret = index;
+        return 0;
+}
+
+IndexMemory *index_memory_free(IndexMemory *index)
+{
+        if (!index)
+                return NULL;
+
+        for (size_t i = 0; i < index->n_lists; i++)
+                if (index->lists[i].allocated > 0)
+                        free(index->lists[i].bytes);
+        free(index->lists);
+        free(index->table);
+        free(index->marks);
+        free(index);
+        return NULL;
+}
+
+/* Makes room for one more element. */
+static int grow(void **array, size_t n, size_t *allocated, size_t element_size)
+{
+        size_t size = *allocated > 0 ? *allocated * 2 : 64;
+        void *larger;
+
+        if (n < *allocated)
+                return 0;
+        larger = reallocarray(*array, size, element_size);
+        if (!larger)
+                return -ENOMEM;
+
+        *array = larger;
+        *allocated = size;
+        return 0;
+}
+
+/* ---- keys ---- */
+
+/* The place of a key in the table, or the free one where it belongs. */
+static size_t find_place(const IndexMemory *index, uint64_t key)
+{
+        size_t place = (size_t)key & (index->table_size - 1);
+
+        while (index->table[place] > 0 && index->lists[index->table[place] - 1].key != key)
+                place = (place + 1) & (index->table_size - 1);
+        return place;
+}
+
+static int grow_table(IndexMemory *index)
+{
+        size_t size = index->table_size > 0 ? index->table_size * 2 : 1024;
+        uint32_t *table;
+
+        if (index->n_lists < index->table_size / 2)
+                return 0;
+        table = calloc(size, sizeof(uint32_t));
+        if (!table)
+                return -ENOMEM;
+
+        free(index->table);
+        index->table = table;
+        index->table_size = size;
+        for (size_t i = 0; i < index->n_lists; i++)
+                table[find_place(index, index->lists[i].key)] = (uint32_t)(i + 1);
+        return 0;
+}
+
+static int get_list(IndexMemory *index, uint64_t key, List **ret)
+{
+        size_t place;
+        int r;
+
+        r = grow_table(index);
+        if (r < 0)
+                return r;
+        place = find_place(index, key);
+        if (index->table[place] == 0) {
+                if (index->n_lists >= UINT32_MAX - 1)
+                        return -EFBIG;
+                r = grow((void **)&index->lists, index->n_lists, &index->n_lists_allocated,
+                         sizeof(List));
+                if (r < 0)
+                        return r;
+                index->lists[index->n_lists++] = (List){ .key = key };
+                index->table[place] = (uint32_t)index->n_lists;
+        }
+
+        *ret = index->lists + index->table[place] - 1;
+        return 0;
+}
+
+/* ---- postings ---- */
+
+static const uint8_t *list_bytes(const List *list)
+{
+        return list->allocated > 0 ? list->bytes : list->in;
+}
+
+/* Room for one more posting. Returns it, or NULL. */
+static uint8_t *list_reserve(List *list)
+{
+        uint32_t allocated = list->allocated > 0 ? list->allocated : INLINE_SIZE;
+        uint8_t *bytes;
+
+        if (list->size + DIFFERENCE_SIZE <= allocated)
+                return (list->allocated > 0 ? list->bytes : list->in) + list->size;
+
+        bytes = realloc(list->allocated > 0 ? list->bytes : NULL, (size_t)allocated * 2);
+        if (!bytes)
+                return NULL;
+        if (list->allocated == 0)
+                memcpy(bytes, list->in, list->size);
+        list->bytes = bytes;
+        list->allocated = allocated * 2;
+        return bytes + list->size;
+}
+
+static int list_add(List *list, uint32_t offset)
+{
+        uint32_t difference = offset - list->last;
+        uint8_t *bytes;
+
+        /* Two keys of one event that fall together. */
+        if (difference == 0)
+                return 0;
+        bytes = list_reserve(list);
+        if (!bytes)
+                return -ENOMEM;
+
+        for (; difference >= 0x80; difference >>= 7, list->size++)
+                *bytes++ = (uint8_t)(difference | 0x80);
+        *bytes = (uint8_t)difference;
+        list->size++;
+        list->last = offset;
+        list->count++;
+        return 0;
+}
+
+/* ---- records ---- */
+
+static int add_mark(IndexMemory *index, uint32_t offset, const EventFields *event)
+{
+        IndexMark *mark;
+        int r;
+
+        if (index->summary.n_records % INDEX_MARK_RECORDS == 0) {
+                r = grow((void **)&index->marks, index->n_marks, &index->n_marks_allocated,
+                         sizeof(IndexMark));
+                if (r < 0)
+                        return r;
+                index->marks[index->n_marks++] = (IndexMark){
+                        .first_seq = event->seq,
+                        .min_nsec = event->time_nsec,
+                        .max_nsec = event->time_nsec,
+                        .offset = offset,
+                };
+        }
+
+        mark = index->marks + index->n_marks - 1;
+        if (event->time_nsec < mark->min_nsec)
+                mark->min_nsec = event->time_nsec;
+        if (event->time_nsec > mark->max_nsec)
+                mark->max_nsec = event->time_nsec;
+        return 0;
+}
+
+static void summarize(IndexSummary *summary, uint32_t offset, const EventFields *event)
+{
+        if (summary->n_records++ == 0) {
+                summary->first_offset = offset;
+                summary->first_seq = event->seq;
+                summary->min_nsec = summary->max_nsec = event->time_nsec;
+        }
+        summary->last_seq = event->seq;
+        if (event->time_nsec < summary->min_nsec)
+                summary->min_nsec = event->time_nsec;
+        if (event->time_nsec > summary->max_nsec)
+                summary->max_nsec = event->time_nsec;
+}
+
+int index_memory_add(IndexMemory *index, uint64_t offset, size_t length, const EventFields *event)
+{
+        uint64_t keys[INDEX_KEYS_MAX];
+        size_t n;
+        int r;
+
+        if (offset == 0 || offset < index->summary.size)
+                return -EINVAL;
+        if (offset > UINT32_MAX || index->summary.n_records == UINT32_MAX)
+                return -EFBIG;
+        r = add_mark(index, (uint32_t)offset, event);
+        if (r < 0)
+                return r;
+
+        n = index_keys_of(index->seed, event, keys);
+        for (size_t i = 0; i < n; i++) {
+                List *list;
+
+                r = get_list(index, keys[i], &list);
+                if (r < 0)
+                        return r;
+                r = list_add(list, (uint32_t)offset);
+                if (r < 0)
+                        return r;
+        }
+
+        summarize(&index->summary, (uint32_t)offset, event);
+        index->summary.size = offset + length;
+        return 0;
+}
+
+int index_memory_add_line(IndexMemory *index, uint64_t offset, const char *line, size_t length)
+{
+        _cleanup_(event_unrefp) Event *event = NULL;
+        int r;
+
+        r = record_event(line, length, &event);
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0) {
+                /* The first line is the header. */
+                index_memory_skip(index, offset + length + 1, offset > 0);
+                return 0;
+        }
+        return index_memory_add(index, offset, length + 1, event_fields(event));
+}
+
+void index_memory_skip(IndexMemory *index, uint64_t end, bool damaged)
+{
+        index->summary.size = end;
+        index->summary.n_damaged += damaged;
+}
+
+/* ---- asking ---- */
+
+const IndexSummary *index_memory_summary(const IndexMemory *index)
+{
+        return &index->summary;
+}
+
+uint64_t index_memory_seed(const IndexMemory *index)
+{
+        return index->seed;
+}
+
+static IndexPostings list_postings(const IndexMemory *index, const List *list)
+{
+        return (IndexPostings){
+                .count = list->count,
+                .dense = index_is_dense(list->count, index->summary.n_records),
+                .bytes = list_bytes(list),
+                .size = list->size,
+        };
+}
+
+int index_memory_find(const IndexMemory *index, uint64_t key, IndexPostings *ret)
+{
+        size_t place;
+
+        *ret = (IndexPostings){};
+        if (index->table_size == 0)
+                return 0;
+        place = find_place(index, key);
+        if (index->table[place] > 0)
+                *ret = list_postings(index, index->lists + index->table[place] - 1);
+        return 0;
+}
+
+const IndexMark *index_memory_marks(const IndexMemory *index, size_t *ret_n)
+{
+        *ret_n = index->n_marks;
+        return index->marks;
+}
+
+size_t index_memory_n_keys(const IndexMemory *index)
+{
+        return index->n_lists;
+}
+
+uint64_t index_memory_key(const IndexMemory *index, size_t i, IndexPostings *ret)
+{
+        *ret = list_postings(index, index->lists + i);
+        return index->lists[i].key;
+}
