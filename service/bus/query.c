@@ -345,8 +345,11 @@ int queries_exit_code(Queries *queries, sd_bus_message *call, ExitCodeKind kind,
 {
         _cleanup_(query_freep) Query *query = NULL;
         _cleanup_(exit_code_freep) ExitCode *exit_code = NULL;
+        int32_t code;
         int r;
 
+        if (eventlog_exit_code(queries->log, kind == EXIT_CODE_EXEC, id, &code) > 0)
+                return sd_bus_reply_method_return(call, "i", code);
         if (*id == '\0')
                 return sd_bus_error_set(
                         error, CE_ERROR_INVALID_ARGS,

@@ -110,6 +110,22 @@ int block_writer_flush(BlockWriter *writer)
         return r < 0 ? r : write_buffer(writer);
 }
 
+int block_write(int fd, uint64_t number, const uint8_t content[static BLOCK_CONTENT])
+{
+        uint32_t checksum = block_checksum(number, content);
+        uint8_t block[BLOCK_SIZE];
+        ssize_t n;
+
+        memcpy(block, content, BLOCK_CONTENT);
+        memcpy(block + BLOCK_CONTENT, &checksum, sizeof(checksum));
+        do
+                n = pwrite(fd, block, sizeof(block), (off_t)(number * BLOCK_SIZE));
+        while (n < 0 && errno == EINTR);
+        if (n < 0)
+                return -errno;
+        return n == sizeof(block) ? 0 : -ENOSPC;
+}
+
 /* ---- reading ---- */
 
 static int read_some(int fd, uint64_t number, size_t n, uint8_t *blocks)
@@ -131,6 +147,33 @@ static int read_some(int fd, uint64_t number, size_t n, uint8_t *blocks)
         return 0;
 }
 
+/* Copies the content, if it is what the checksum says. */
+static int take_content(const uint8_t *block, uint64_t number, uint8_t *content)
+{
+        uint32_t checksum = block_checksum(number, block);
+
+        if (memcmp(block + BLOCK_CONTENT, &checksum, sizeof(checksum)) != 0)
+                return -EBADMSG;
+        memcpy(content, block, BLOCK_CONTENT);
+        return 0;
+}
+
+int block_read_sparse(int fd, uint64_t number, uint8_t content[static BLOCK_CONTENT])
+{
+        static const uint8_t never_written[BLOCK_SIZE];
+        uint8_t block[BLOCK_SIZE];
+        int r;
+
+        r = read_some(fd, number, 1, block);
+        if (r < 0)
+                return r;
+        if (memcmp(block, never_written, sizeof(block)) == 0) {
+                memset(content, 0, BLOCK_CONTENT);
+                return 0;
+        }
+        return take_content(block, number, content);
+}
+
 int blocks_read(int fd, uint64_t number, size_t n, uint8_t *content)
 {
         uint8_t blocks[16 * BLOCK_SIZE];
@@ -144,12 +187,9 @@ int blocks_read(int fd, uint64_t number, size_t n, uint8_t *content)
                 if (r < 0)
                         return r;
                 for (size_t i = 0; i < some; i++, number++, content += BLOCK_CONTENT) {
-                        const uint8_t *block = blocks + i * BLOCK_SIZE;
-                        uint32_t checksum = block_checksum(number, block);
-
-                        if (memcmp(block + BLOCK_CONTENT, &checksum, sizeof(checksum)) != 0)
-                                return -EBADMSG;
-                        memcpy(content, block, BLOCK_CONTENT);
+                        r = take_content(blocks + i * BLOCK_SIZE, number, content);
+                        if (r < 0)
+                                return r;
                 }
                 n -= some;
         }

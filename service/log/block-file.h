@@ -38,6 +38,12 @@ int block_writer_end_block(BlockWriter *writer);
 /* Ends the block, and writes what was not yet written. */
 int block_writer_flush(BlockWriter *writer);
 
+/* Writes one block in place. */
+int block_write(int fd, uint64_t number, const uint8_t content[static BLOCK_CONTENT]);
+
+/* Reads one block; one that was never written, all zeros, is intact too. */
+int block_read_sparse(int fd, uint64_t number, uint8_t content[static BLOCK_CONTENT]);
+
 /* Reads "n" blocks from a number on; their contents follow each other in "content". Returns
  * -EBADMSG if one is not intact or not there. */
 int blocks_read(int fd, uint64_t number, size_t n, uint8_t *content);

@@ -11,11 +11,13 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/utf8.h"
+#include "log/exits.h"
 #include "log/store.h"
 
 struct EventLog {
         uint64_t segment_size, max_size;
         Store store;
+        Exits *exits; /* owned; NULL while the log is not open */
 
         uint64_t newest_seq; /* committed */
         uint64_t next_seq;
@@ -52,6 +54,7 @@ EventLog *eventlog_free(EventLog *log)
         if (!log)
                 return NULL;
 
+        exits_free(log->exits);
         store_done(&log->store);
         json_object_put(log->pending);
         free(log->batch);
@@ -61,10 +64,18 @@ EventLog *eventlog_free(EventLog *log)
 
 int eventlog_open(EventLog *log)
 {
+        int r;
+
         if (eventlog_is_open(log))
                 return 0;
 
-        return store_open(&log->store, &log->newest_seq, &log->next_seq);
+        r = store_open(&log->store, &log->newest_seq, &log->next_seq);
+        if (r < 0)
+                return r;
+        r = exits_new(log, &log->exits);
+        if (r < 0)
+                store_close(&log->store);
+        return r;
 }
 
 bool eventlog_is_open(const EventLog *log)
@@ -88,7 +99,19 @@ int eventlog_trim(EventLog *log)
 
 int eventlog_tend(EventLog *log)
 {
-        return store_tend(&log->store);
+        int r;
+
+        if (!eventlog_is_open(log))
+                return 0;
+        r = store_tend(&log->store);
+        return exits_tend(log->exits) > 0 ? 1 : r;
+}
+
+int eventlog_exit_code(EventLog *log, bool exec, const char *id, int32_t *ret_code)
+{
+        if (!eventlog_is_open(log))
+                return 0;
+        return exits_find(log->exits, exec ? EXIT_EXEC : EXIT_CONTAINER, id, ret_code);
 }
 
 /* ---- writing ---- */

@@ -71,8 +71,17 @@ int eventlog_commit(EventLog *log);
 /* Removes the oldest sealed segments until all together fit into max_size. */
 int eventlog_trim(EventLog *log);
 
-/* Does a step of what can wait: makes the indexes that are missing. Returns 1 if there is more. */
+/*
+ * Does a step of what can wait: makes the indexes that are missing, brings the table of exit codes
+ * up to the log. Returns 1 if there is more.
+ */
 int eventlog_tend(EventLog *log);
+
+/*
+ * How an exec session (or a container) with that full ID ended. Returns 1 with the code; 0 if that
+ * takes a question to the log.
+ */
+int eventlog_exit_code(EventLog *log, bool exec, const char *id, int32_t *ret_code);
 
 /* The place of a source in the last committed event of it; NULL if there is none. */
 const char *eventlog_position(const EventLog *log, const char *source);

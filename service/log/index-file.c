@@ -34,9 +34,6 @@ static const char MAGIC[8] = { 'C', 'E', 'V', 'I', 'N', 'D', 'E', 'X' };
 /* Two LEB128 numbers of 32 bits. */
 #define POSTINGS_HEADER_MAX 10
 
-/* While it is being written. */
-#define NEW_NAME "events.index.new"
-
 struct IndexFile {
         int fd; /* owned */
         IndexSummary summary;
@@ -318,10 +315,10 @@ int index_file_write(int directory_fd, const char *name, const IndexMemory *memo
         BlockWriter writer;
         int r;
 
-        if (unlinkat(directory_fd, NEW_NAME, 0) < 0 && errno != ENOENT)
+        if (unlinkat(directory_fd, INDEX_FILE_NEW_NAME, 0) < 0 && errno != ENOENT)
                 return -errno;
-        fd = openat(directory_fd, NEW_NAME, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-                    0640);
+        fd = openat(directory_fd, INDEX_FILE_NEW_NAME,
+                    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
         if (fd < 0)
                 return -errno;
 
@@ -330,10 +327,10 @@ int index_file_write(int directory_fd, const char *name, const IndexMemory *memo
                 r = write_all(&writer, memory, owner);
                 block_writer_done(&writer);
         }
-        if (r >= 0 && renameat(directory_fd, NEW_NAME, directory_fd, name) < 0)
+        if (r >= 0 && renameat(directory_fd, INDEX_FILE_NEW_NAME, directory_fd, name) < 0)
                 r = -errno;
         if (r < 0)
-                unlinkat(directory_fd, NEW_NAME, 0);
+                unlinkat(directory_fd, INDEX_FILE_NEW_NAME, 0);
         return r;
 }
 

@@ -25,6 +25,9 @@
 
 #define INDEX_FILE_FORMAT 1
 
+/* One that is being written; one that is found was left by a crash. */
+#define INDEX_FILE_NEW_NAME "events.index.new"
+
 typedef struct IndexFile IndexFile;
 
 /* What the index belongs to: it fits if these are equal. */

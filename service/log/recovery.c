@@ -13,7 +13,9 @@
 #include <json-c/json.h>
 
 #include "base/cleanup.h"
+#include "log/exit-table.h"
 #include "log/folder.h"
+#include "log/index-file.h"
 #include "log/index-memory.h"
 #include "model/timestamp.h"
 
@@ -83,9 +85,11 @@ static int note_name(Work *work, const char *name, bool *active)
         }
         if (segment_name_parse(name, &segment.first_seq))
                 return add_segment(&work->result, &segment);
-        if (segment_index_name_parse(name, &segment.first_seq))
+        if (segment_index_name_parse(name, &segment.first_seq) ||
+            strcmp(name, EXIT_TABLE_NAME) == 0)
                 return 0;
-        if (strcmp(name, SEGMENT_NEW_NAME) == 0) {
+        if (strcmp(name, SEGMENT_NEW_NAME) == 0 || strcmp(name, INDEX_FILE_NEW_NAME) == 0 ||
+            strcmp(name, EXIT_TABLE_NEW_NAME) == 0) {
                 unlinkat(work->directory_fd, name, 0);
                 return 0;
         }

@@ -39,8 +39,7 @@ static void forget_last(Store *store)
         segment_index_free(last->index);
 }
 
-/* Back to where it was before it was opened. */
-static void let_go(Store *store)
+void store_close(Store *store)
 {
         while (store->n_segments > 0)
                 forget_last(store);
@@ -55,7 +54,7 @@ static void let_go(Store *store)
 
 void store_done(Store *store)
 {
-        let_go(store);
+        store_close(store);
         free(TAKE_PTR(store->directory));
 }
 
@@ -271,7 +270,7 @@ int store_open(Store *store, uint64_t *ret_newest_seq, uint64_t *ret_next_seq)
         if (store->active_fd < 0) {
                 r = start_segment(store, recovery.next_seq);
                 if (r < 0) {
-                        let_go(store);
+                        store_close(store);
                         return fail(store, r, "No segment can be made in \"%s\": %s.",
                                     store->directory, strerror(-r));
                 }

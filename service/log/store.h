@@ -49,6 +49,9 @@ void store_done(Store *store);
  */
 int store_open(Store *store, uint64_t *ret_newest_seq, uint64_t *ret_next_seq);
 
+/* Back to where it was before it was opened. */
+void store_close(Store *store);
+
 /* Sees to it that there is an active segment for "size" more bytes, the first of them with the
  * number "first_seq". */
 int store_prepare(Store *store, uint64_t first_seq, size_t size, uint64_t segment_size);

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "history.h"
+#include "log/exit-table.h"
 #include "tap.h"
 
 static char text[8192];
@@ -59,7 +60,7 @@ static void test_a_new_history(void)
         tap_eq_int(eventlog_open(log), 0, "once more does nothing");
         tap_ok(stat(HISTORY, &st) == 0 && (st.st_mode & 0777 & ~0750) == 0, "closed to others");
         list = files(false);
-        tap_eq_str(list, "events.log ", "one segment");
+        tap_eq_str(list, "events.log exits.table ", "one segment");
         tap_ok(stat(SEGMENT_ACTIVE, &st) == 0 && (st.st_mode & 0777 & ~0640) == 0,
                "closed to others");
         tap_eq_u64(eventlog_size(log), (uint64_t)st.st_size, "its size");
@@ -513,7 +514,8 @@ static void test_the_folder_is_removed(void)
         _cleanup_log_ EventLog *log = history_open(1 << 20), *second = NULL;
 
         history_fill(log, 1, 5, 1);
-        must(unlink(SEGMENT_ACTIVE) == 0 && rmdir(HISTORY) == 0);
+        must(unlink(SEGMENT_ACTIVE) == 0 && unlink(HISTORY "/" EXIT_TABLE_NAME) == 0 &&
+             rmdir(HISTORY) == 0);
         history_fill(log, 6, 8, 1);
         tap_after(log, 0, "6-8", "the history goes on in a new one");
         tap_ok(strstr(history_reports, "made again"), "it is said: %s", history_reports);

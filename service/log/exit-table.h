@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * ExitTable: full ID -> exit code, of exec sessions and containers, in a hash table on the disk, so
+ * that asking for one costs one small read, however long the history is.
+ *
+ * It knows nothing that the log does not know: it is filled from the log, off the way of events,
+ * and is made again when it is missing or damaged. What it does not tell (a start of an ID, an
+ * ending without a code, what came just now) the log does.
+ *
+ * The file is a header and buckets, blocks with checksums (log/block-file.h) that are written in
+ * place. It is synced before its header says up to which number all endings are in it; what was
+ * put in later may be lost in a crash, and is put in again.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <systemd/sd-id128.h>
+
+#include "model/event.h"
+
+#define EXIT_TABLE_NAME     "exits.table"
+#define EXIT_TABLE_NEW_NAME "exits.table.new"
+
+typedef enum ExitKind {
+        EXIT_EXEC,
+        EXIT_CONTAINER,
+} ExitKind;
+
+typedef struct ExitTable ExitTable;
+
+/*
+ * Opens the table of a history, or makes an empty one if there is none that is intact. Returns
+ * negative errno: then there is none, and the log is asked.
+ */
+int exit_table_open(int directory_fd, sd_id128_t epoch, ExitTable **ret);
+
+/* Takes NULL; returns NULL. What was put in since the last exit_table_sync() may be lost. */
+ExitTable *exit_table_free(ExitTable *table);
+
+static inline void exit_table_freep(ExitTable **table)
+{
+        exit_table_free(*table);
+}
+
+/* All endings up to this number are in the table, durably. */
+uint64_t exit_table_synced_seq(const ExitTable *table);
+
+/* Does a step of growing when the table is rather full. Returns 1 if there is more of it, and then
+ * nothing may be put in yet; 0; or negative errno. */
+int exit_table_grow(ExitTable *table, int directory_fd);
+
+/* Whether an event tells how something ended; others need not be put in. */
+bool exit_table_concerns(const EventFields *event);
+
+/*
+ * Puts in what an event tells; twice does no harm. Of an exec session the first word counts, of a
+ * container the last. Returns negative errno; -EBADMSG: the table is damaged.
+ */
+int exit_table_put(ExitTable *table, const EventFields *event);
+
+/* Makes all that was put in durable, and says that it is all there is up to a number. */
+int exit_table_sync(ExitTable *table, uint64_t seq);
+
+/* Returns 1 with the code, 0 if the table does not tell, or negative errno. */
+int exit_table_find(const ExitTable *table, ExitKind kind, const char *id, int32_t *ret_code);

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "log/exits.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "log/log-reader.h"
+
+/* Records that are looked at in one step: a millisecond or two. */
+#define RECORDS_PER_STEP 500
+
+struct Exits {
+        EventLog *log;     /* weak */
+        ExitTable *table;  /* owned; NULL: it cannot be had */
+        Filter *filter;    /* owned: of what ends */
+        LogReader *reader; /* owned: behind what is in the table */
+        uint64_t seq;      /* all endings up to here are in the table */
+        uint64_t segment;  /* ID of the one that the seq is in */
+};
+
+static int open_table(Exits *exits)
+{
+        int r;
+
+        r = exit_table_open(eventlog_directory_fd(exits->log), eventlog_epoch(exits->log),
+                            &exits->table);
+        if (r < 0)
+                return r;
+        exits->seq = exit_table_synced_seq(exits->table);
+        /* A table that is ahead of the log is of a log that was cut. */
+        if (exits->seq > eventlog_newest_seq(exits->log))
+                exits->seq = 0;
+        exits->reader = log_reader_free(exits->reader);
+        return log_reader_new(exits->log,
+                              &(LogQuestion){ .after_seq = exits->seq, .filter = exits->filter },
+                              &exits->reader);
+}
+
+/* It is damaged, or cannot be written: it is made again, once. */
+static void give_up(Exits *exits, int error)
+{
+        exits->table = exit_table_free(exits->table);
+        if (error != -EBADMSG)
+                return;
+        unlinkat(eventlog_directory_fd(exits->log), EXIT_TABLE_NAME, 0);
+        if (open_table(exits) < 0)
+                exits->table = exit_table_free(exits->table);
+}
+
+int exits_new(EventLog *log, Exits **ret)
+{
+        static const char *const terms[] = { "type=container", "event=exec_died", "event=died",
+                                             "event=remove", NULL };
+        _cleanup_(exits_freep) Exits *exits = NULL;
+        char message[FILTER_MESSAGE_SIZE];
+        int r;
+
+        exits = calloc(1, sizeof(Exits));
+        if (!exits)
+                return -ENOMEM;
+        exits->log = log;
+        r = filter_new(terms, &exits->filter, message);
+        if (r < 0)
+                return r;
+        r = open_table(exits);
+        if (r == -ENOMEM)
+                return r;
+
+        *ret = TAKE_PTR(exits);
+        return 0;
+}
+
+Exits *exits_free(Exits *exits)
+{
+        if (!exits)
+                return NULL;
+
+        if (exits->table && exits->seq > exit_table_synced_seq(exits->table))
+                (void)exit_table_sync(exits->table, exits->seq);
+        exit_table_free(exits->table);
+        log_reader_free(exits->reader);
+        filter_free(exits->filter);
+        free(exits);
+        return NULL;
+}
+
+/* Returns 1 if there may be more, 0 at the end of the log. */
+static int feed(Exits *exits)
+{
+        for (unsigned n = 0; n < RECORDS_PER_STEP; n++) {
+                _cleanup_(event_unrefp) Event *event = NULL;
+                const uint64_t newest = eventlog_newest_seq(exits->log);
+                const char *line;
+                size_t length;
+                int r;
+
+                r = log_reader_next(exits->reader, &line, &length);
+                if (r == 0)
+                        exits->seq = newest;
+                if (r <= 0 || r == LOG_READER_AGAIN)
+                        return r < 0 ? r : r > 0;
+                r = record_event(line, length, &event);
+                if (r == -ENOMEM)
+                        return r;
+                r = event ? exit_table_put(exits->table, event_fields(event)) : 0;
+                if (r < 0)
+                        return r;
+                exits->seq = log_reader_seq(exits->reader);
+        }
+
+        return 1;
+}
+
+/* With each segment, so that little is to be put in again after a crash. */
+static int sync_sometimes(Exits *exits)
+{
+        const Segment *segment = eventlog_segment_of(exits->log, exits->seq);
+
+        if (!segment || segment->id == exits->segment)
+                return 0;
+        exits->segment = segment->id;
+        return exit_table_sync(exits->table, exits->seq);
+}
+
+int exits_tend(Exits *exits)
+{
+        int r;
+
+        if (!exits->table)
+                return 0;
+        r = exit_table_grow(exits->table, eventlog_directory_fd(exits->log));
+        if (r == 0)
+                r = feed(exits);
+        if (r == 0)
+                r = sync_sometimes(exits);
+        if (r < 0) {
+                give_up(exits, r);
+                return 0;
+        }
+        return r;
+}
+
+int exits_find(Exits *exits, ExitKind kind, const char *id, int32_t *ret_code)
+{
+        int r;
+
+        /* The last word of a container counts, and it may not be in the table yet; of an exec
+         * session the first. */
+        if (!exits->table ||
+            (kind == EXIT_CONTAINER && exits->seq != eventlog_newest_seq(exits->log)))
+                return 0;
+        r = exit_table_find(exits->table, kind, id, ret_code);
+        if (r < 0) {
+                give_up(exits, r);
+                return 0;
+        }
+        return r;
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The table of exit codes, alone and behind a log: it tells what a walk over all events tells, or
+ * nothing.
+ */
+
+#include <errno.h>
+
+#include "history.h"
+#include "log/exit-table.h"
+#include "tap.h"
+
+#define _cleanup_table_ _cleanup_(exit_table_freep)
+
+#define EPOCH SD_ID128_MAKE(1, 2, 3, 4, 5, 6, 7, 8, 9, a, b, c, d, e, f, 10)
+
+static int open_folder(void)
+{
+        int fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        must(fd >= 0);
+        return fd;
+}
+
+static ExitTable *table_of(int fd)
+{
+        ExitTable *table;
+
+        must(exit_table_open(fd, EPOCH, &table) == 0);
+        return table;
+}
+
+static void grow(ExitTable *table, int fd)
+{
+        int r;
+
+        while ((r = exit_table_grow(table, fd)) > 0)
+                ;
+        must(r == 0);
+}
+
+/* The code; -2: not told. */
+static int find(const ExitTable *table, ExitKind kind, const char *id)
+{
+        int32_t code;
+        int r = exit_table_find(table, kind, id, &code);
+
+        must(r >= 0);
+        return r > 0 ? code : -2;
+}
+
+static int put(ExitTable *table, const char *status, const char *id, const char *exec_id, int code)
+{
+        const EventFields fields = { .type = "container",
+                                     .status = status,
+                                     .id = id,
+                                     .exec_id = exec_id,
+                                     .exit_code = code,
+                                     .has_exit_code = code >= -1 };
+
+        return exit_table_put(table, &fields);
+}
+
+static void test_first_and_last_word(void)
+{
+        static const struct {
+                const char *status, *id, *exec_id;
+                int code;
+                ExitKind kind;
+                const char *asked;
+                int told;
+        } rows[] = {
+                { "exec", "c", "x", -2, EXIT_EXEC, "x", -2 },
+                { "exec_died", "c", "x", -2, EXIT_EXEC, "x", -2 },
+                { "exec_died", "c", "x", 3, EXIT_EXEC, "x", 3 },
+                { "exec_die", "c", "x", 4, EXIT_EXEC, "x", 3 },
+                { "exec_died", "c", NULL, 5, EXIT_CONTAINER, "c", -2 },
+                { "remove", "c", NULL, 6, EXIT_CONTAINER, "c", 6 },
+                { "died", "c", NULL, 7, EXIT_CONTAINER, "c", 7 },
+                { "die", "c", NULL, 255, EXIT_CONTAINER, "c", 255 },
+                { "rm", "c", NULL, 1, EXIT_CONTAINER, "c", 255 },
+                { "died", "c", NULL, -2, EXIT_CONTAINER, "c", -2 },
+                { "died", "c", NULL, -1, EXIT_CONTAINER, "c", -1 },
+                { "died", "d", NULL, 256, EXIT_CONTAINER, "d", -2 },
+                { "died", "", NULL, 1, EXIT_CONTAINER, "", -2 },
+                { "start", "c", NULL, 9, EXIT_CONTAINER, "c", -1 },
+                { "start", "c", NULL, 9, EXIT_EXEC, "c", -2 },
+        };
+        _scratch_ Scratch scratch = scratch_enter();
+        _cleanup_close_ int fd = open_folder();
+        _cleanup_table_ ExitTable *table = table_of(fd);
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                must(put(table, rows[i].status, rows[i].id, rows[i].exec_id, rows[i].code) == 0);
+                tap_eq_int(find(table, rows[i].kind, rows[i].asked), rows[i].told, "row %zu", i);
+        }
+}
+
+static void test_it_grows_and_comes_back(void)
+{
+        _scratch_ Scratch scratch = scratch_enter();
+        _cleanup_close_ int fd = open_folder();
+        _cleanup_table_ ExitTable *table = table_of(fd);
+        unsigned n_wrong = 0;
+        char id[80];
+
+        for (unsigned i = 0; i < 20000; i++) {
+                snprintf(id, sizeof(id), "%064x", i);
+                grow(table, fd);
+                must(put(table, "exec_died", "c", id, (int)(i % 256)) == 0);
+        }
+        tap_eq_u64(exit_table_synced_seq(table), 0, "nothing is said to be durable");
+        must(exit_table_sync(table, 777) == 0);
+        exit_table_free(TAKE_PTR(table));
+        table = table_of(fd);
+        tap_eq_u64(exit_table_synced_seq(table), 777, "after a sync it is");
+        for (unsigned i = 0; i < 20100; i++) {
+                snprintf(id, sizeof(id), "%064x", i);
+                n_wrong += find(table, EXIT_EXEC, id) != (i < 20000 ? (int)(i % 256) : -2);
+        }
+        tap_eq_u64(n_wrong, 0, "each of 20,000 is found, and no other");
+        tap_ok(access(EXIT_TABLE_NEW_NAME, F_OK) < 0, "nothing is left of its growing");
+}
+
+static void test_what_is_no_table(void)
+{
+        _scratch_ Scratch scratch = scratch_enter();
+        _cleanup_close_ int fd = open_folder();
+        ExitTable *table = table_of(fd);
+
+        must(put(table, "died", "c", NULL, 1) == 0 && exit_table_sync(table, 5) == 0);
+        exit_table_free(table);
+        must(exit_table_open(fd, SD_ID128_NULL, &table) == 0);
+        tap_eq_int(find(table, EXIT_CONTAINER, "c"), -2, "of another history: it starts anew");
+        exit_table_free(table);
+
+        table = table_of(fd);
+        must(put(table, "died", "c", NULL, 1) == 0 && exit_table_sync(table, 5) == 0);
+        exit_table_free(table);
+        must(truncate(EXIT_TABLE_NAME, 1000) == 0);
+        table = table_of(fd);
+        tap_eq_u64(exit_table_synced_seq(table), 0, "cut: it starts anew");
+        exit_table_free(table);
+
+        must(unlink(EXIT_TABLE_NAME) == 0 && mkdir(EXIT_TABLE_NAME, 0700) == 0);
+        tap_ok(exit_table_open(fd, EPOCH, &table) < 0, "a folder is in the way: there is none");
+}
+
+/* One byte of the file is another: it says so, or starts anew, or tells the truth. */
+static void test_damage_is_found_out(void)
+{
+        _scratch_ Scratch scratch = scratch_enter();
+        _cleanup_close_ int fd = open_folder();
+        ExitTable *table = table_of(fd);
+        unsigned n_wrong = 0, n_said = 0;
+        struct stat st;
+        char id[16];
+
+        for (unsigned i = 0; i < 500; i++) {
+                snprintf(id, sizeof(id), "c%u", i);
+                must(put(table, "died", id, NULL, 9) == 0);
+        }
+        must(exit_table_sync(table, 5) == 0);
+        exit_table_free(table);
+        must(stat(EXIT_TABLE_NAME, &st) == 0);
+        for (off_t at = 512; at < st.st_size; at += 37) {
+                int file = open(EXIT_TABLE_NAME, O_RDWR | O_CLOEXEC);
+                char byte, other;
+
+                must(file >= 0 && pread(file, &byte, 1, at) == 1);
+                other = (char)(byte ^ 4);
+                must(pwrite(file, &other, 1, at) == 1);
+                table = table_of(fd);
+                for (unsigned i = 0; i < 500; i += 9) {
+                        int32_t code = 9;
+                        int r;
+
+                        snprintf(id, sizeof(id), "c%u", i);
+                        r = exit_table_find(table, EXIT_CONTAINER, id, &code);
+                        n_wrong += code != 9 || (r < 0 && r != -EBADMSG);
+                        n_said += r < 0;
+                }
+                exit_table_free(table);
+                must(pwrite(file, &byte, 1, at) == 1);
+                close(file);
+        }
+        tap_eq_u64(n_wrong, 0, "no code is wrong");
+        tap_ok(n_said > 100, "damage is said");
+}
+
+static void tend(EventLog *log)
+{
+        while (eventlog_tend(log) > 0)
+                ;
+}
+
+static int ask_log(EventLog *log, bool exec, const char *id)
+{
+        int32_t code;
+
+        return eventlog_exit_code(log, exec, id, &code) > 0 ? code : -2;
+}
+
+static void record(EventLog *log, const char *status, const char *id, const char *exec_id, int code)
+{
+        _cleanup_event_ Event *event = event_of(&(EventFields){ .type = "container",
+                                                                .status = status,
+                                                                .id = id,
+                                                                .exec_id = exec_id,
+                                                                .exit_code = code,
+                                                                .has_exit_code = true });
+        uint64_t seq;
+
+        must(eventlog_append(log, event, NULL, &seq) == 0 && eventlog_commit(log) == 0);
+}
+
+static void test_behind_a_log(void)
+{
+        _scratch_ Scratch scratch = scratch_enter();
+        _cleanup_log_ EventLog *log = history_open(4096);
+
+        record(log, "exec_died", "c", "x1", 1);
+        tap_eq_int(ask_log(log, true, "x1"), -2, "what came just now is not in it");
+        tend(log);
+        tap_eq_int(ask_log(log, true, "x1"), 1, "soon it is");
+        record(log, "died", "c", NULL, 2);
+        tend(log);
+        tap_eq_int(ask_log(log, false, "c"), 2, "a container's too");
+        record(log, "died", "c", NULL, 3);
+        tap_eq_int(ask_log(log, false, "c"), -2, "not while there may be a later word");
+        tap_eq_int(ask_log(log, true, "x1"), 1, "of an exec session the first word stays");
+        history_fill(log, 4, 500, 10);
+
+        /* Whatever the table was like when the power went, it is brought up to the log. */
+        eventlog_free(TAKE_PTR(log));
+        for (unsigned i = 0; i < 3; i++) {
+                if (i == 1)
+                        must(unlink(HISTORY "/" EXIT_TABLE_NAME) == 0);
+                if (i == 2)
+                        file_append(HISTORY "/" EXIT_TABLE_NAME, "x");
+                log = history_open(4096);
+                tend(log);
+                tap_eq_int(ask_log(log, true, "x1"), 1, "start %u: the exec session", i);
+                tap_eq_int(ask_log(log, false, "c"), 3, "start %u: the container", i);
+                tap_eq_int(ask_log(log, false, SAMPLE_ID), 500 % 256, "start %u: the last", i);
+                eventlog_free(TAKE_PTR(log));
+        }
+}
+
+static void test_damage_under_a_log(void)
+{
+        _scratch_ Scratch scratch = scratch_enter();
+        _cleanup_log_ EventLog *log = history_open(UINT64_MAX);
+        int file;
+
+        record(log, "exec_died", "c", "x1", 1);
+        tend(log);
+        file = open(HISTORY "/" EXIT_TABLE_NAME, O_RDWR | O_CLOEXEC);
+        must(file >= 0);
+        for (off_t at = 0; at < 65 * 512; at += 512)
+                must(pwrite(file, "x", 1, at + 100) == 1);
+        close(file);
+        tap_eq_int(ask_log(log, true, "x1"), -2, "it is found out");
+        tend(log);
+        tap_eq_int(ask_log(log, true, "x1"), 1, "and mended from the log");
+}
+
+int main(void)
+{
+        test_first_and_last_word();
+        test_it_grows_and_comes_back();
+        test_what_is_no_table();
+        test_damage_is_found_out();
+        test_behind_a_log();
+        test_damage_under_a_log();
+        return tap_done();
+}
