@@ -2,8 +2,10 @@
 #pragma once
 
 /*
- * What json-c leaves to its callers.
+ * What json-c leaves to its callers, and strings without it.
  */
+
+#include "base/buffer.h"
 
 struct json_object;
 
@@ -12,3 +14,9 @@ struct json_object;
  * of json-c returns without memory. Returns -ENOMEM.
  */
 int json_add(struct json_object *object, const char *key, struct json_object *value);
+
+/* How many bytes from the start are ASCII that a JSON string holds as it is: not escaped. */
+size_t json_plain(const char *bytes, size_t length);
+
+/* Puts a string between quotes, escaped as json-c does it without escaping slashes. */
+void json_put_string(Buffer *buffer, const char *string);

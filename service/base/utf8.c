@@ -2,6 +2,7 @@
 #include "base/utf8.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,12 +54,26 @@ size_t utf8_character(const char *bytes, size_t length)
         return is_noncharacter(b, n) ? 0 : n;
 }
 
+/* How many of the first bytes are ASCII, by eights. */
+static size_t ascii_words(const char *bytes, size_t length)
+{
+        size_t n = 0;
+        uint64_t word;
+
+        for (; length - n >= sizeof(word); n += sizeof(word)) {
+                memcpy(&word, bytes + n, sizeof(word));
+                if (word & UINT64_C(0x8080808080808080))
+                        break;
+        }
+        return n;
+}
+
 bool utf8_is_valid(const char *string)
 {
         size_t length = strlen(string), n;
 
-        for (size_t i = 0; i < length; i += n) {
-                n = utf8_character(string + i, length - i);
+        for (size_t i = ascii_words(string, length); i < length; i += n) {
+                n = (unsigned char)string[i] < 0x80 ? 1 : utf8_character(string + i, length - i);
                 if (n == 0)
                         return false;
         }

@@ -11,6 +11,7 @@
 #include "base/turn.h"
 #include "bus/event.h"
 #include "log/log-reader.h"
+#include "log/record-parser.h"
 
 /* Signals, and bytes of their records, in one turn of the loop: systemd's own budget; a turn stays
  * in the milliseconds. */
@@ -22,9 +23,10 @@
 #define QUEUED_MAX 1024
 
 struct Emitter {
-        sd_bus *bus;           /* weak */
-        EventLog *log;         /* weak */
-        LogReader *reader;     /* owned; NULL until the log is open */
+        sd_bus *bus;       /* weak */
+        EventLog *log;     /* weak */
+        LogReader *reader; /* owned; NULL until the log is open */
+        RecordParser parser;
         Turn turn;             /* publishes some */
         sd_event_source *post; /* owned: looks whether a full queue has drained */
         bool named;
@@ -34,15 +36,15 @@ struct Emitter {
 static int emit_record(Emitter *emitter, const char *line, size_t length)
 {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *signal = NULL;
-        _cleanup_(event_unrefp) Event *event = NULL;
+        const EventFields *event;
         int r;
 
-        r = record_event(line, length, &event);
+        r = record_parser_read(&emitter->parser, line, length, &event);
         if (r < 0)
                 return r;
-        if (event_fields(event)->backlog)
+        if (event->backlog)
                 return 0;
-        r = bus_event_new_signal(emitter->bus, event_fields(event), &signal);
+        r = bus_event_new_signal(emitter->bus, event, &signal);
         if (r < 0)
                 return r;
 
@@ -136,6 +138,7 @@ Emitter *emitter_free(Emitter *emitter)
         turn_done(&emitter->turn);
         sd_event_source_disable_unref(emitter->post);
         log_reader_free(emitter->reader);
+        record_parser_done(&emitter->parser);
         free(emitter);
         return NULL;
 }

@@ -12,6 +12,7 @@
 #include "base/turn.h"
 #include "bus/event.h"
 #include "log/log-reader.h"
+#include "log/record-parser.h"
 #include "model/cursor.h"
 #include "names.h"
 
@@ -34,6 +35,7 @@ typedef struct Query {
         TAILQ_ENTRY(Query) queue;
         sd_bus_message *call; /* owned */
         LogReader *reader;    /* owned */
+        RecordParser *parser; /* weak: that of all queries */
         uint64_t end_seq;
 
         /* One of the two. */
@@ -43,6 +45,7 @@ typedef struct Query {
 
 struct Queries {
         EventLog *log; /* weak */
+        RecordParser parser;
         Turn turn;
         TAILQ_HEAD(, Query) queue;
         unsigned n;
@@ -123,16 +126,16 @@ static int page_send(Page *page, sd_id128_t epoch)
 /* Returns 1 when nothing more needs to be looked at. */
 static int query_look_at(Query *query, const char *line, size_t length)
 {
-        _cleanup_(event_unrefp) Event *event = NULL;
+        const EventFields *event;
         int r;
 
-        r = record_event(line, length, &event);
+        r = record_parser_read(query->parser, line, length, &event);
         if (r < 0)
                 return r == -ENOMEM ? r : 0;
 
         if (query->page)
-                return page_add(query->page, event_fields(event));
-        return exit_code_look_at(query->exit_code, event_fields(event));
+                return page_add(query->page, event);
+        return exit_code_look_at(query->exit_code, event);
 }
 
 /* All there was when the query came has been looked at, or ruled out. */
@@ -237,6 +240,7 @@ Queries *queries_free(Queries *queries)
                 TAILQ_REMOVE(&queries->queue, query, queue);
                 query_free(query);
         }
+        record_parser_done(&queries->parser);
         free(queries);
         return NULL;
 }
@@ -278,6 +282,7 @@ static int query_new(Queries *queries, sd_bus_message *call, const LogQuestion *
         if (!query)
                 return -ENOMEM;
         query->call = sd_bus_message_ref(call);
+        query->parser = &queries->parser;
         query->end_seq = eventlog_newest_seq(queries->log);
         r = log_reader_new(queries->log, question, &query->reader);
         if (r < 0)

@@ -24,7 +24,9 @@
 
 /* ,"CRC":"01234567"} */
 #define CRC_MARK   ",\"CRC\":\""
-#define CRC_LENGTH (sizeof(CRC_MARK) - 1 + 8 + 2)
+#define CRC_DIGITS 8
+#define CRC_END    "\"}"
+#define CRC_LENGTH (sizeof(CRC_MARK) - 1 + CRC_DIGITS + sizeof(CRC_END) - 1)
 
 /* The digits that the text starts with; 0 if there are none, or too many. */
 static uint64_t parse_leading_u64(const char *text, size_t length)
@@ -39,9 +41,12 @@ static uint64_t parse_leading_u64(const char *text, size_t length)
         return number;
 }
 
-static unsigned long checksum(const char *bytes, size_t length)
+static void checksum_digits(const char *bytes, size_t length, char digits[static CRC_DIGITS])
 {
-        return crc32_z(crc32_z(0, NULL, 0), (const unsigned char *)bytes, length);
+        unsigned long sum = crc32_z(0, (const unsigned char *)bytes, length);
+
+        for (size_t i = CRC_DIGITS; i-- > 0; sum >>= 4)
+                digits[i] = "0123456789abcdef"[sum & 15];
 }
 
 static bool position_is_plain(const char *position)
@@ -58,60 +63,83 @@ static bool position_is_plain(const char *position)
         return true;
 }
 
-/* Opens the object's end again, and adds position, checksum and end of line. */
-static int format_line(struct json_object *root, const char *position, char **ret,
-                       size_t *ret_length)
+/* Opens the end of the object that starts there again, and adds position, checksum and end of line.
+ */
+static int seal_line(Buffer *buffer, size_t start, const char *position)
 {
-        _cleanup_free_ char *line = NULL;
-        size_t text_length, size, n;
-        const char *text;
+        char digits[CRC_DIGITS];
 
-        text = event_json_text(root, &text_length);
-        if (!text)
-                return -ENOMEM;
+        buffer->size--; /* "}" */
+        if (position) {
+                buffer_put_literal(buffer, POSITION_MARK);
+                buffer_put(buffer, position, strlen(position));
+                buffer_put_literal(buffer, "\"");
+        }
+        if (!buffer->failed)
+                checksum_digits(buffer->data + start, buffer->size - start, digits);
+        buffer_put_literal(buffer, CRC_MARK);
+        buffer_put(buffer, digits, sizeof(digits));
+        buffer_put_literal(buffer, CRC_END "\n");
+        return buffer_end(buffer, start);
+}
 
-        size = text_length + POSITION_SIZE + sizeof(POSITION_MARK) + CRC_LENGTH + 2;
-        line = malloc(size);
-        if (!line)
-                return -ENOMEM;
+int record_put(Buffer *buffer, const Event *event, uint64_t seq, const char *position)
+{
+        size_t start = buffer->size;
+        int r;
 
-        n = text_length - 1; /* without "}" */
-        memcpy(line, text, n);
-        if (position)
-                n += (size_t)snprintf(line + n, size - n, POSITION_MARK "%s\"", position);
-        n += (size_t)snprintf(line + n, size - n, CRC_MARK "%08lx\"}\n", checksum(line, n));
+        if (position && !position_is_plain(position))
+                return -EINVAL;
+        r = event_json_put(buffer, event_fields(event), seq);
+        if (r < 0)
+                return r;
 
-        *ret = TAKE_PTR(line);
-        *ret_length = n;
+        return seal_line(buffer, start, position);
+}
+
+/* Hands the buffer over as a string. */
+static int take_line(Buffer *buffer, char **ret, size_t *ret_length)
+{
+        size_t length = buffer->size;
+        int r;
+
+        buffer_put(buffer, "", 1);
+        r = buffer_end(buffer, length);
+        if (r < 0)
+                return r;
+
+        *ret_length = length;
+        *ret = TAKE_PTR(buffer->data);
         return 0;
 }
 
 int record_format(const Event *event, uint64_t seq, const char *position, char **ret,
                   size_t *ret_length)
 {
-        _cleanup_json_ struct json_object *root = NULL;
+        _cleanup_(buffer_done) Buffer buffer = {};
         int r;
 
-        if (position && !position_is_plain(position))
-                return -EINVAL;
-        r = event_json_write(event, seq, &root);
+        r = record_put(&buffer, event, seq, position);
         if (r < 0)
                 return r;
 
-        return format_line(root, position, ret, ret_length);
+        return take_line(&buffer, ret, ret_length);
 }
 
 bool record_is_intact(const char *line, size_t length)
 {
-        char mark[CRC_LENGTH + 1];
-        size_t n;
+        char digits[CRC_DIGITS];
+        const char *mark;
 
         if (length <= CRC_LENGTH || length >= RECORD_SIZE_MAX || line[0] != '{')
                 return false;
+        mark = line + length - CRC_LENGTH;
+        if (memcmp(mark, CRC_MARK, sizeof(CRC_MARK) - 1) != 0 ||
+            memcmp(line + length - (sizeof(CRC_END) - 1), CRC_END, sizeof(CRC_END) - 1) != 0)
+                return false;
 
-        n = length - CRC_LENGTH;
-        snprintf(mark, sizeof(mark), CRC_MARK "%08lx\"}", checksum(line, n));
-        return memcmp(line + n, mark, CRC_LENGTH) == 0;
+        checksum_digits(line, length - CRC_LENGTH, digits);
+        return memcmp(mark + sizeof(CRC_MARK) - 1, digits, sizeof(digits)) == 0;
 }
 
 /* The number behind the first mark in [text, end) that has one; *ret_next is where to look on. */
@@ -204,7 +232,10 @@ int record_event(const char *line, size_t length, Event **ret)
 int record_format_header(const RecordHeader *header, char **ret, size_t *ret_length)
 {
         _cleanup_json_ struct json_object *root = NULL;
+        _cleanup_(buffer_done) Buffer buffer = {};
         char time[TIMESTAMP_SIZE], epoch[SD_ID128_STRING_MAX];
+        const char *text;
+        size_t length;
         int r;
 
         timestamp_format(timestamp_now(), time);
@@ -221,7 +252,15 @@ int record_format_header(const RecordHeader *header, char **ret, size_t *ret_len
             (r = json_add(root, "Positions", json_object_get(header->positions))) < 0)
                 return r;
 
-        return format_line(root, NULL, ret, ret_length);
+        text = event_json_text(root, &length);
+        if (!text)
+                return -ENOMEM;
+
+        buffer_put(&buffer, text, length);
+        r = buffer_end(&buffer, 0);
+        if (r < 0 || (r = seal_line(&buffer, 0, NULL)) < 0)
+                return r;
+        return take_line(&buffer, ret, ret_length);
 }
 
 static bool member_is(struct json_object *root, const char *key, enum json_type type,

@@ -26,6 +26,7 @@
 
 #include <systemd/sd-id128.h>
 
+#include "base/buffer.h"
 #include "model/event.h"
 
 #define RECORD_FORMAT 1
@@ -41,8 +42,13 @@
 
 struct json_object;
 
-/* The line, with its "\n"; the caller owns it. "position" may be NULL. Returns -EINVAL for a
- * position that is too long or would need escaping, -ENOMEM. */
+/*
+ * Puts the line, with its "\n", behind what is in the buffer. "position" may be NULL. Returns
+ * -EINVAL for a position that is too long or would need escaping, -ENOMEM; then nothing was put.
+ */
+int record_put(Buffer *buffer, const Event *event, uint64_t seq, const char *position);
+
+/* The line alone; the caller owns it. */
 int record_format(const Event *event, uint64_t seq, const char *position, char **ret,
                   size_t *ret_length);
 

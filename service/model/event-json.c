@@ -323,105 +323,111 @@ int event_json_read(struct json_object *root, EventJsonForm form, EventFields *r
 
 /* ---- writing ---- */
 
+/* With what stands before and behind it; "start" tells where the object starts. */
+static void put_key(Buffer *buffer, size_t start, const char *key)
+{
+        buffer_put(buffer, buffer->size == start ? "{\"" : ",\"", 2);
+        buffer_put(buffer, key, strlen(key));
+        buffer_put_literal(buffer, "\":");
+}
+
 /* Absent is NULL or "". */
-static int add_string(struct json_object *root, const char *key, const char *string)
+static void put_string(Buffer *buffer, size_t start, const char *key, const char *string)
 {
-        return string && *string ? json_add(root, key, json_object_new_string(string)) : 0;
+        if (!string || !*string)
+                return;
+        put_key(buffer, start, key);
+        json_put_string(buffer, string);
 }
 
-static int add_flag(struct json_object *root, const char *key, bool flag)
+static void put_flag(Buffer *buffer, size_t start, const char *key, bool flag)
 {
-        return flag ? json_add(root, key, json_object_new_boolean(true)) : 0;
+        if (!flag)
+                return;
+        put_key(buffer, start, key);
+        buffer_put_literal(buffer, "true");
 }
 
-static int add_attributes(struct json_object *root, const EventFields *fields)
+static void put_attributes(Buffer *buffer, const EventFields *fields)
 {
-        _cleanup_json_ struct json_object *object = NULL;
-
-        if (fields->n_attributes == 0)
-                return 0;
-        object = json_object_new_object();
-        if (!object)
-                return -ENOMEM;
         for (size_t i = 0; i < fields->n_attributes; i++) {
-                const EventAttribute *attribute = fields->attributes + i;
-                int r;
-
-                r = json_add(object, attribute->key, json_object_new_string(attribute->value));
-                if (r < 0)
-                        return r;
+                buffer_put(buffer, i == 0 ? "{" : ",", 1);
+                json_put_string(buffer, fields->attributes[i].key);
+                buffer_put_literal(buffer, ":");
+                json_put_string(buffer, fields->attributes[i].value);
         }
-
-        return json_add(root, "Attributes", TAKE_PTR(object));
+        buffer_put_literal(buffer, "}");
 }
 
-static int add_podman_keys(struct json_object *root, const EventFields *fields)
+static void put_podman_keys(Buffer *buffer, size_t start, const EventFields *fields)
 {
         char time[TIMESTAMP_SIZE];
-        int r = 0;
 
         timestamp_format(fields->time_nsec, time);
 
-        if (fields->has_exit_code)
-                r = json_add(root, "ContainerExitCode", json_object_new_int(fields->exit_code));
-        if (r < 0 || (r = add_flag(root, "OOMKilled", fields->oom_killed)) < 0 ||
-            (r = add_string(root, "ID", fields->id)) < 0 ||
-            (r = add_string(root, "Image", fields->image)) < 0 ||
-            (r = add_string(root, "Name", fields->name)) < 0 ||
-            (r = add_string(root, "network", fields->network)) < 0 ||
-            (r = add_string(root, "Status", fields->status)) < 0 ||
-            (r = add_string(root, "Time", time)) < 0 ||
-            (r = add_string(root, "Type", fields->type)) < 0 ||
-            (r = add_string(root, "health_status", fields->health_status)) < 0 ||
-            (r = add_string(root, "error", fields->error)) < 0 ||
-            (r = add_string(root, "PodID", fields->pod_id)) < 0)
-                return r;
-
-        return add_attributes(root, fields);
-}
-
-static int add_our_keys(struct json_object *root, const EventFields *fields, uint64_t seq)
-{
-        int r;
-
-        r = json_add(root, "Seq", json_object_new_uint64(seq));
-        if (r < 0 || (r = add_string(root, "Engine", fields->engine)) < 0 ||
-            (r = add_string(root, "ExecID", fields->exec_id)) < 0)
-                return r;
-        if (fields->has_uid) {
-                r = json_add(root, "UID", json_object_new_int64(fields->uid));
-                if (r < 0)
-                        return r;
+        if (fields->has_exit_code) {
+                put_key(buffer, start, "ContainerExitCode");
+                buffer_put_i64(buffer, fields->exit_code);
         }
-        if ((r = add_flag(root, "Synthetic", fields->synthetic)) < 0 ||
-            (r = add_string(root, "Reason", fields->reason)) < 0 ||
-            (r = add_flag(root, "Truncated", fields->truncated)) < 0 ||
-            (r = add_flag(root, "Backlog", fields->backlog)) < 0)
-                return r;
-
-        if (fields->extra)
-                return json_add(root, KEY_EXTRA, json_object_get(fields->extra));
-        return 0;
+        put_flag(buffer, start, "OOMKilled", fields->oom_killed);
+        put_string(buffer, start, "ID", fields->id);
+        put_string(buffer, start, "Image", fields->image);
+        put_string(buffer, start, "Name", fields->name);
+        put_string(buffer, start, "network", fields->network);
+        put_string(buffer, start, "Status", fields->status);
+        put_string(buffer, start, "Time", time);
+        put_string(buffer, start, "Type", fields->type);
+        put_string(buffer, start, "health_status", fields->health_status);
+        put_string(buffer, start, "error", fields->error);
+        put_string(buffer, start, "PodID", fields->pod_id);
+        if (fields->n_attributes > 0) {
+                put_key(buffer, start, "Attributes");
+                put_attributes(buffer, fields);
+        }
 }
 
-int event_json_write(const Event *event, uint64_t seq, struct json_object **ret)
+/* What the engine added is left to json-c: it is rare, and has numbers of any kind. */
+static void put_extra(Buffer *buffer, size_t start, struct json_object *extra)
 {
-        _cleanup_json_ struct json_object *root = NULL;
-        const EventFields *fields = event_fields(event);
-        int r;
+        const char *text;
+        size_t length;
 
-        root = json_object_new_object();
-        if (!root)
-                return -ENOMEM;
-        r = add_podman_keys(root, fields);
-        if (r < 0)
-                return r;
-        r = add_our_keys(root, fields, seq);
-        if (r < 0)
-                return r;
+        if (!extra)
+                return;
+        text = event_json_text(extra, &length);
+        if (!text) {
+                buffer->failed = true;
+                return;
+        }
+        put_key(buffer, start, KEY_EXTRA);
+        buffer_put(buffer, text, length);
+}
 
-        *ret = TAKE_PTR(root);
-        return 0;
+static void put_our_keys(Buffer *buffer, size_t start, const EventFields *fields, uint64_t seq)
+{
+        put_key(buffer, start, "Seq");
+        buffer_put_u64(buffer, seq);
+        put_string(buffer, start, "Engine", fields->engine);
+        put_string(buffer, start, "ExecID", fields->exec_id);
+        if (fields->has_uid) {
+                put_key(buffer, start, "UID");
+                buffer_put_u64(buffer, fields->uid);
+        }
+        put_flag(buffer, start, "Synthetic", fields->synthetic);
+        put_string(buffer, start, "Reason", fields->reason);
+        put_flag(buffer, start, "Truncated", fields->truncated);
+        put_flag(buffer, start, "Backlog", fields->backlog);
+        put_extra(buffer, start, fields->extra);
+}
+
+int event_json_put(Buffer *buffer, const EventFields *fields, uint64_t seq)
+{
+        size_t start = buffer->size;
+
+        put_podman_keys(buffer, start, fields);
+        put_our_keys(buffer, start, fields, seq);
+        buffer_put_literal(buffer, "}");
+        return buffer_end(buffer, start);
 }
 
 const char *event_json_text(struct json_object *object, size_t *ret_length)

@@ -16,6 +16,7 @@
 
 #include <stddef.h>
 
+#include "base/buffer.h"
 #include "model/event.h"
 
 struct json_object;
@@ -49,8 +50,11 @@ int event_json_attributes(struct json_object *object, const EventAttribute **ret
  */
 int event_json_read(struct json_object *root, EventJsonForm form, EventFields *ret);
 
-/* The event as a record with the number "seq". Returns -ENOMEM. */
-int event_json_write(const Event *event, uint64_t seq, struct json_object **ret);
+/*
+ * Puts the event as a record with the number "seq" behind what is in the buffer, without white
+ * space: at most EVENT_SIZE_MAX bytes. Returns -ENOMEM.
+ */
+int event_json_put(Buffer *buffer, const EventFields *fields, uint64_t seq);
 
 /* How an object becomes text, without white space. The text belongs to the object; NULL: no memory.
  */

@@ -59,7 +59,8 @@ static size_t json_width(const char *character, size_t length)
 /* How much of a string fits into a number of bytes as JSON; "ret_width" is what it then takes. */
 static size_t json_fit(const char *string, size_t limit, size_t *ret_width)
 {
-        size_t length = strlen(string), n = 0, width = 0;
+        size_t length = strlen(string), n = json_plain(string, length < limit ? length : limit),
+               width = n;
 
         while (n < length) {
                 size_t character = utf8_character(string + n, length - n);

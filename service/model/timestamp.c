@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -86,27 +85,53 @@ static bool day_exists(int year, int month, int day)
         return day <= days[month - 1] + (month == 2 && leap ? 1 : 0);
 }
 
+/* Days in years from March on, so that a leap day is a year's last; 400 years are alike. */
+#define ERA_DAYS       146097
+#define DAYS_TO_1970   719468                    /* from 0000-03-01 */
+#define DAYS_TO(month) ((153 * (month) + 2) / 5) /* months from March on */
+#define DAY_SECONDS    86400
+
+/* Days since 1970 (which may be negative). timegm() would look at the time zone each time. */
+static int64_t days_from_civil(int year, int month, int day)
+{
+        int years = month > 2 ? year : year - 1, era = (years >= 0 ? years : years - 399) / 400,
+            of_era = years - era * 400;
+
+        return (int64_t)era * ERA_DAYS + of_era * 365 + of_era / 4 - of_era / 100 +
+               DAYS_TO((month + 9) % 12) + day - 1 - DAYS_TO_1970;
+}
+
+static void civil_from_days(int64_t days, unsigned *year, unsigned *month, unsigned *day)
+{
+        unsigned since = (unsigned)(days + DAYS_TO_1970), era = since / ERA_DAYS,
+                 of_era = since % ERA_DAYS,
+                 years = (of_era - of_era / 1460 + of_era / 36524 - of_era / (ERA_DAYS - 1)) / 365,
+                 of_year = of_era - (365 * years + years / 4 - years / 100),
+                 from_march = (5 * of_year + 2) / 153;
+
+        *day = of_year - DAYS_TO(from_march) + 1;
+        *month = from_march < 10 ? from_march + 3 : from_march - 9;
+        *year = era * 400 + years + (*month <= 2);
+}
+
 int timestamp_parse(const char *text, uint64_t *ret_nsec)
 {
-        int year, month, day, zone;
-        struct tm tm = {};
+        int year, month, day, hour, minute, second, zone;
         uint64_t fraction, nsec;
         int64_t seconds;
 
-        /* 60 is a leap second; timegm() makes it the next one. */
+        /* 60 is a leap second, which is the next one's beginning. */
         if (!take_number(&text, 4, 0, 9999, &year) || !take_character(&text, "-") ||
             !take_number(&text, 2, 1, 12, &month) || !take_character(&text, "-") ||
             !take_number(&text, 2, 1, 31, &day) || !take_character(&text, "Tt ") ||
-            !take_number(&text, 2, 0, 23, &tm.tm_hour) || !take_character(&text, ":") ||
-            !take_number(&text, 2, 0, 59, &tm.tm_min) || !take_character(&text, ":") ||
-            !take_number(&text, 2, 0, 60, &tm.tm_sec) || !take_fraction(&text, &fraction) ||
+            !take_number(&text, 2, 0, 23, &hour) || !take_character(&text, ":") ||
+            !take_number(&text, 2, 0, 59, &minute) || !take_character(&text, ":") ||
+            !take_number(&text, 2, 0, 60, &second) || !take_fraction(&text, &fraction) ||
             !take_zone(&text, &zone) || *text != '\0' || !day_exists(year, month, day))
                 return -EINVAL;
 
-        tm.tm_year = year - 1900;
-        tm.tm_mon = month - 1;
-        tm.tm_mday = day;
-        seconds = (int64_t)timegm(&tm) - zone;
+        seconds = days_from_civil(year, month, day) * DAY_SECONDS + hour * 3600 + minute * 60 +
+                  second - zone;
 
         if (seconds < 0 || __builtin_mul_overflow((uint64_t)seconds, NSEC_PER_SEC, &nsec) ||
             __builtin_add_overflow(nsec, fraction, &nsec))
@@ -116,20 +141,34 @@ int timestamp_parse(const char *text, uint64_t *ret_nsec)
         return 0;
 }
 
+/* As many digits, and what stands behind them; returns what is behind that. */
+static char *put_number(char *p, unsigned number, int n, char behind)
+{
+        for (int i = n - 1; i >= 0; i--, number /= 10)
+                p[i] = (char)('0' + number % 10);
+        p[n] = behind;
+        return p + n + 1;
+}
+
 void timestamp_format(uint64_t nsec, char text[static TIMESTAMP_SIZE])
 {
-        time_t seconds = (time_t)(nsec / NSEC_PER_SEC);
-        unsigned fraction = (unsigned)(nsec % NSEC_PER_SEC);
-        struct tm tm;
-        size_t n;
+        uint64_t seconds = nsec / NSEC_PER_SEC;
+        unsigned fraction = (unsigned)(nsec % NSEC_PER_SEC),
+                 of_day = (unsigned)(seconds % DAY_SECONDS), year, month, day;
+        char *p = text;
 
-        gmtime_r(&seconds, &tm);
-        n = strftime(text, TIMESTAMP_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
+        civil_from_days((int64_t)(seconds / DAY_SECONDS), &year, &month, &day);
+        p = put_number(p, year, 4, '-');
+        p = put_number(p, month, 2, '-');
+        p = put_number(p, day, 2, 'T');
+        p = put_number(p, of_day / 3600, 2, ':');
+        p = put_number(p, of_day / 60 % 60, 2, ':');
+        p = put_number(p, of_day % 60, 2, '.');
         if (fraction > 0) {
-                n += (size_t)snprintf(text + n, TIMESTAMP_SIZE - n, ".%09u", fraction);
-                while (text[n - 1] == '0')
-                        n--;
+                p = put_number(p, fraction, 9, 'Z');
+                while (p[-2] == '0')
+                        p--;
         }
-        text[n++] = 'Z';
-        text[n] = '\0';
+        p[-1] = 'Z';
+        p[0] = '\0';
 }

@@ -56,7 +56,17 @@ static void complete_fields(EventFields *fields)
                 fields->exec_id = event_attribute(fields, "execID");
 }
 
-int podman_line_parse(const char *line, size_t length, bool backlog, Event **ret)
+static int make_event(const EventFields *read, bool backlog, Event **ret)
+{
+        EventFields fields = *read;
+
+        complete_fields(&fields);
+        fields.backlog = backlog;
+        return event_new(&fields, ret);
+}
+
+/* A line that is not quite as Podman writes it. */
+static int parse_any(const char *line, size_t length, bool backlog, Event **ret)
 {
         _cleanup_json_ struct json_object *root = NULL;
         _cleanup_free_ char *copy = NULL;
@@ -73,9 +83,19 @@ int podman_line_parse(const char *line, size_t length, bool backlog, Event **ret
         if (r < 0)
                 return r;
 
-        complete_fields(&fields);
-        fields.backlog = backlog;
-        return event_new(&fields, ret);
+        return make_event(&fields, backlog, ret);
+}
+
+int podman_line_parse(EventScanner *scanner, const char *line, size_t length, bool backlog,
+                      Event **ret)
+{
+        const EventFields *fields;
+        int r;
+
+        r = event_scanner_read(scanner, line, length, EVENT_JSON_PODMAN, &fields);
+        if (r < 0)
+                return r;
+        return r > 0 ? make_event(fields, backlog, ret) : parse_any(line, length, backlog, ret);
 }
 
 bool podman_line_is_rotation(const char *line, size_t length)

@@ -8,13 +8,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "model/event.h"
+#include "model/event-scanner.h"
 
 /*
- * Bytes that are not UTF-8 become U+FFFD. "backlog" marks the event. Returns -EBADMSG for what is
- * no event, -ENOMEM.
+ * Bytes that are not UTF-8 become U+FFFD. "backlog" marks the event. The scanner is one to work
+ * with, any. Returns -EBADMSG for what is no event, -ENOMEM.
  */
-int podman_line_parse(const char *line, size_t length, bool backlog, Event **ret);
+int podman_line_parse(EventScanner *scanner, const char *line, size_t length, bool backlog,
+                      Event **ret);
 
 /* Records of Podman that are about its log, and not events of containers. */
 bool podman_line_is_rotation(const char *line, size_t length);

@@ -30,6 +30,7 @@
 typedef struct PodmanLog {
         Source source;
         PodmanFile file;        /* read from place on */
+        EventScanner scanner;   /* for its lines */
         Turn turn;              /* reads some */
         sd_event_source *retry; /* owned */
 
@@ -112,7 +113,7 @@ static int take_line(PodmanLog *log, const char *line, size_t length)
 
         if (podman_line_is_rotation(line, length))
                 return 0;
-        r = podman_line_parse(line, length, backlog, &event);
+        r = podman_line_parse(&log->scanner, line, length, backlog, &event);
         if (r == -ENOMEM)
                 return r;
         if (r < 0) {
@@ -458,6 +459,7 @@ static Source *podman_log_free(Source *source)
         turn_done(&log->turn);
         sd_event_source_disable_unref(log->retry);
         podman_file_done(&log->file);
+        event_scanner_done(&log->scanner);
         free(source->id);
         free(log);
         return NULL;

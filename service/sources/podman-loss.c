@@ -53,6 +53,7 @@ bool podman_log_was_rotated(int fd)
 /* When the first event of the file happened; now, if none tells. */
 static uint64_t first_time(int fd)
 {
+        _cleanup_(event_scanner_done) EventScanner scanner = {};
         uint64_t nsec = timestamp_now();
         LineReader reader;
         const char *line;
@@ -64,7 +65,8 @@ static uint64_t first_time(int fd)
         while ((r = line_reader_next(&reader, UINT64_MAX, &line, &length)) > 0) {
                 _cleanup_(event_unrefp) Event *event = NULL;
 
-                if (r == LINE_READ && podman_line_parse(line, length, false, &event) >= 0 &&
+                if (r == LINE_READ &&
+                    podman_line_parse(&scanner, line, length, false, &event) >= 0 &&
                     !podman_line_is_rotation(line, length)) {
                         nsec = event_fields(event)->time_nsec;
                         break;

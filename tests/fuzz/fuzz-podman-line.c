@@ -10,6 +10,7 @@
 /* Whatever Podman writes, its event becomes a record with our number and our position. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+        _cleanup_(event_scanner_done) EventScanner scanner = {};
         _cleanup_(event_unrefp) Event *event = NULL, *again = NULL;
         char *line = NULL, position[POSITION_SIZE];
         const char *text = (const char *)data;
@@ -17,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         int r;
 
         (void)podman_line_is_rotation(text, size);
-        r = podman_line_parse(text, size, true, &event);
+        r = podman_line_parse(&scanner, text, size, true, &event);
         fuzz_assert(r == 0 || r == -EBADMSG);
         if (r < 0)
                 return 0;

@@ -10,12 +10,10 @@ static const EventFields least = { .type = "container", .status = "start" };
 
 static size_t json_size(const Event *event)
 {
-        _cleanup_json_ struct json_object *root = NULL;
-        size_t length;
+        _cleanup_(buffer_done) Buffer buffer = {};
 
-        must(event_json_write(event, UINT64_MAX, &root) == 0);
-        must(event_json_text(root, &length));
-        return length;
+        must(event_json_put(&buffer, event_fields(event), UINT64_MAX) == 0);
+        return buffer.size;
 }
 
 static void test_what_an_event_needs(void)

@@ -15,6 +15,7 @@
 #include "bus/exit-code.h"
 #include "configuration.h"
 #include "history.h"
+#include "log/record-parser.h"
 #include "model/event-json.h"
 #include "model/filter.h"
 #include "sources/path-watch.h"
@@ -157,9 +158,10 @@ static const char podman[] =
 
 static int parse_podman_line(void)
 {
+        _cleanup_(event_scanner_done) EventScanner scanner = {};
         _cleanup_event_ Event *event = NULL;
 
-        return podman_line_parse(podman, sizeof(podman) - 1, false, &event);
+        return podman_line_parse(&scanner, podman, sizeof(podman) - 1, false, &event);
 }
 
 static int read_json(void)
@@ -178,9 +180,16 @@ static Event *full_event; /* with every key */
 
 static int write_json(void)
 {
-        _cleanup_json_ struct json_object *root = NULL;
+        _cleanup_(buffer_done) Buffer buffer = {};
+        int r;
 
-        return event_json_write(full_event, 1, &root);
+        buffer_put_literal(&buffer, "before");
+        r = buffer_end(&buffer, 0);
+        if (r < 0)
+                return r;
+        r = event_json_put(&buffer, event_fields(full_event), 1);
+        must(r == 0 || (buffer.size == 6 && !buffer.failed));
+        return r;
 }
 
 static int format_record(void)
@@ -191,7 +200,23 @@ static int format_record(void)
         return record_format(full_event, 1, "podman 1", &line, &length);
 }
 
-static char *record, *header; /* without "\n" */
+static char *record, *plain_record, *header; /* without "\n" */
+
+static int scan_record(void)
+{
+        _cleanup_(record_parser_done) RecordParser parser = {};
+        const EventFields *fields;
+
+        return record_parser_read(&parser, plain_record, strlen(plain_record), &fields);
+}
+
+static int scan_any_record(void)
+{
+        _cleanup_(record_parser_done) RecordParser parser = {};
+        const EventFields *fields;
+
+        return record_parser_read(&parser, record, strlen(record), &fields);
+}
 
 static int parse_record(void)
 {
@@ -259,6 +284,7 @@ static void test_model(void)
                                .truncated = true,
                                .backlog = true };
         _cleanup_json_ struct json_object *positions = json_of("{\"podman\":\"1\"}");
+        _cleanup_event_ Event *plain_event = NULL;
         RecordHeader of = { .format = 1, .first_seq = 1, .positions = positions };
         size_t length;
 
@@ -277,6 +303,9 @@ static void test_model(void)
         full_event = event_of(&fields);
         must(record_format(full_event, 1, NULL, &record, &length) == 0);
         record[length - 1] = '\0';
+        plain_event = event_numbered(1);
+        must(record_format(plain_event, 1, NULL, &plain_record, &length) == 0);
+        plain_record[length - 1] = '\0';
         must(record_format_header(&of, &header, &length) == 0);
         header[length - 1] = '\0';
 
@@ -287,6 +316,8 @@ static void test_model(void)
         let_each_fail("JSON that is written", write_json);
         let_each_fail("a record that is written", format_record);
         let_each_fail("a record that is read", parse_record);
+        let_each_fail("a record that is scanned", scan_record);
+        let_each_fail("a record that is not as expected", scan_any_record);
         let_each_fail("a header that is written", format_header);
         let_each_fail("a header that is read", parse_header);
         let_each_fail("a filter", make_filter);
@@ -295,6 +326,7 @@ static void test_model(void)
         json_object_put(many);
         event_unref(full_event);
         free(record);
+        free(plain_record);
         free(header);
 }
 

@@ -9,9 +9,11 @@
 #define TAIL   "\"Time\":\"2026-11-21T23:13:53.860408609Z\",\"Type\":\"container\""
 #define U_FFFD "\xef\xbf\xbd"
 
+static EventScanner scanner;
+
 static int parse(const char *line, Event **ret)
 {
-        return podman_line_parse(line, strlen(line), false, ret);
+        return podman_line_parse(&scanner, line, strlen(line), false, ret);
 }
 
 static void test_a_line_of_podman(void)
@@ -35,7 +37,8 @@ static void test_a_line_of_podman(void)
         tap_eq_u64(fields->time_nsec, SAMPLE_TIME, "its time");
         tap_ok(fields->has_exit_code && fields->exit_code == 9, "its exit code");
         tap_ok(!fields->backlog && !fields->has_uid && fields->seq == 0, "no more than it says");
-        tap_eq_int(podman_line_parse(line, strlen(line), true, &backlog), 0, "as backlog");
+        tap_eq_int(podman_line_parse(&scanner, line, strlen(line), true, &backlog), 0,
+                   "as backlog");
         tap_ok(event_fields(backlog)->backlog, "it is marked");
 }
 
@@ -127,7 +130,8 @@ static void test_a_nul_byte_in_a_line(void)
         static const char line[] = "{\"Name\":\"a\0b\",\"Status\":\"start\"," TAIL "}";
         _cleanup_event_ Event *event = NULL;
 
-        if (tap_eq_int(podman_line_parse(line, sizeof(line) - 1, false, &event), 0, "is read"))
+        if (tap_eq_int(podman_line_parse(&scanner, line, sizeof(line) - 1, false, &event), 0,
+                       "is read"))
                 tap_eq_str(event_fields(event)->name, "a" U_FFFD "b", "and replaced");
 }
 
@@ -226,5 +230,6 @@ int main(void)
         test_what_is_no_event();
         test_white_space_at_the_end();
         test_rotation_records();
+        event_scanner_done(&scanner);
         return tap_done();
 }
