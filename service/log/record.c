@@ -22,6 +22,12 @@
 #define SEQ_MARK      ",\"Seq\":"
 #define POSITION_MARK ",\"Position\":\""
 
+/* What stands before Time has quotes only around its strings, so the first one is it. */
+#define TIME_MARK "\"Time\":\""
+
+/* At the end of a position: the record's own time. */
+#define TIME_SIGN '@'
+
 /* ,"CRC":"01234567"} */
 #define CRC_MARK   ",\"CRC\":\""
 #define CRC_DIGITS 8
@@ -60,21 +66,42 @@ static bool position_is_plain(const char *position)
                     *p == '\\')
                         return false;
 
-        return true;
+        return position[length - 1] != TIME_SIGN;
+}
+
+/* How much of the position there is before the event's own time, which ends it; 0 if another word
+ * does. */
+static size_t length_before_time(const char *position, uint64_t time_nsec)
+{
+        const char *space = strrchr(position, ' ');
+        uint64_t number;
+
+        if (!space || parse_u64(space + 1, &number) < 0 || number != time_nsec ||
+            (space[1] == '0' && space[2] != '\0'))
+                return 0;
+        return (size_t)(space - position);
+}
+
+static void put_position(Buffer *buffer, const char *position, uint64_t time_nsec)
+{
+        size_t length = length_before_time(position, time_nsec);
+
+        buffer_put_literal(buffer, POSITION_MARK);
+        buffer_put(buffer, position, length > 0 ? length : strlen(position));
+        if (length > 0)
+                buffer_put(buffer, &(char){ TIME_SIGN }, 1);
+        buffer_put_literal(buffer, "\"");
 }
 
 /* Opens the end of the object that starts there again, and adds position, checksum and end of line.
  */
-static int seal_line(Buffer *buffer, size_t start, const char *position)
+static int seal_line(Buffer *buffer, size_t start, const char *position, uint64_t time_nsec)
 {
         char digits[CRC_DIGITS];
 
         buffer->size--; /* "}" */
-        if (position) {
-                buffer_put_literal(buffer, POSITION_MARK);
-                buffer_put(buffer, position, strlen(position));
-                buffer_put_literal(buffer, "\"");
-        }
+        if (position)
+                put_position(buffer, position, time_nsec);
         if (!buffer->failed)
                 checksum_digits(buffer->data + start, buffer->size - start, digits);
         buffer_put_literal(buffer, CRC_MARK);
@@ -94,7 +121,7 @@ int record_put(Buffer *buffer, const Event *event, uint64_t seq, const char *pos
         if (r < 0)
                 return r;
 
-        return seal_line(buffer, start, position);
+        return seal_line(buffer, start, position, event_fields(event)->time_nsec);
 }
 
 /* Hands the buffer over as a string. */
@@ -188,9 +215,41 @@ bool record_has_checksum(const char *text, size_t length)
         return memmem(text, length, CRC_MARK, sizeof(CRC_MARK) - 1);
 }
 
+static bool own_time(const char *line, size_t length, uint64_t *ret)
+{
+        const char *start = memmem(line, length, TIME_MARK, sizeof(TIME_MARK) - 1), *end;
+        char text[TIMESTAMP_SIZE];
+
+        if (!start)
+                return false;
+        start += sizeof(TIME_MARK) - 1;
+        end = memchr(start, '"', (size_t)(line + length - start));
+        if (!end || (size_t)(end - start) >= sizeof(text))
+                return false;
+
+        memcpy(text, start, (size_t)(end - start));
+        text[end - start] = '\0';
+        return timestamp_parse(text, ret) >= 0;
+}
+
+/* Puts the time in the place of its sign. */
+static bool complete_position(const char *line, size_t length, char position[static POSITION_SIZE])
+{
+        size_t n = strlen(position);
+        uint64_t nsec;
+
+        if (n == 0 || position[n - 1] != TIME_SIGN)
+                return true;
+        n--;
+        return own_time(line, length, &nsec) &&
+               (size_t)snprintf(position + n, POSITION_SIZE - n, " %" PRIu64, nsec) <
+                       POSITION_SIZE - n;
+}
+
 bool record_position(const char *line, size_t length, char position[static POSITION_SIZE])
 {
         const size_t mark_length = sizeof(POSITION_MARK) - 1;
+        char found[POSITION_SIZE];
         const char *start, *end;
 
         /* It stands right before the checksum, and has no quote in it: from the end, nothing that
@@ -206,8 +265,12 @@ bool record_position(const char *line, size_t length, char position[static POSIT
             memcmp(start - mark_length, POSITION_MARK, mark_length) != 0)
                 return false;
 
-        memcpy(position, start, (size_t)(end - start));
-        position[end - start] = '\0';
+        memcpy(found, start, (size_t)(end - start));
+        found[end - start] = '\0';
+        if (!complete_position(line, (size_t)(start - line), found))
+                return false;
+
+        memcpy(position, found, sizeof(found));
         return true;
 }
 
@@ -258,7 +321,7 @@ int record_format_header(const RecordHeader *header, char **ret, size_t *ret_len
 
         buffer_put(&buffer, text, length);
         r = buffer_end(&buffer, 0);
-        if (r < 0 || (r = seal_line(&buffer, 0, NULL)) < 0)
+        if (r < 0 || (r = seal_line(&buffer, 0, NULL, 0)) < 0)
                 return r;
         return take_line(&buffer, ret, ret_length);
 }

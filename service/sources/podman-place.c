@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sources/podman-place.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,66 +17,160 @@
 #include "base/number.h"
 #include "sources/podman-line.h"
 
-void podman_place_format(const PodmanPlace *place, char text[static PODMAN_PLACE_SIZE])
+/* ---- text ---- */
+
+#define DIGIT_BITS  6
+#define PATH_DIGITS (PODMAN_PLACE_HASH_BITS / DIGIT_BITS)
+#define LINE_DIGITS (PODMAN_PLACE_LINE_BITS / DIGIT_BITS)
+/* Of 64 bits. */
+#define DIGITS_MAX 11
+
+#define INODE_DIGITS (PODMAN_PLACE_INODE_BITS / DIGIT_BITS)
+#define FIXED_DIGITS (2 * PATH_DIGITS + INODE_DIGITS + LINE_DIGITS)
+
+static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+static uint64_t low_bits(uint64_t number, unsigned n)
 {
-        snprintf(text, PODMAN_PLACE_SIZE,
-                 "%08" PRIx32 " %08" PRIx32 " %" PRIu64 " %" PRIu64 " %016" PRIx64 " %" PRIu64
-                 " %" PRIu64 " %" PRIu64,
-                 place->path, place->boot, place->inode, place->offset, place->line, place->run,
-                 place->backlog_end, place->time_nsec);
+        return number & ((UINT64_C(1) << n) - 1);
 }
 
-static int parse_hex32(const char *word, uint32_t *ret)
+/* The low digits, as many as there are. */
+static char *put_fixed(char *p, uint64_t number, size_t n)
 {
-        char padded[17];
-        uint64_t value;
+        for (size_t i = n; i-- > 0; number >>= DIGIT_BITS)
+                p[i] = digits[low_bits(number, DIGIT_BITS)];
+        return p + n;
+}
 
-        if (strlen(word) != 8)
+static char *put_number(char *p, uint64_t number)
+{
+        size_t n = 1;
+
+        while (n < DIGITS_MAX && number >> (n * DIGIT_BITS) > 0)
+                n++;
+        return put_fixed(p, number, n);
+}
+
+void podman_place_format(const PodmanPlace *place, char text[static PODMAN_PLACE_SIZE])
+{
+        char *p = text;
+
+        p = put_fixed(p, place->path, PATH_DIGITS);
+        p = put_fixed(p, place->boot, PATH_DIGITS);
+        p = put_fixed(p, place->inode, INODE_DIGITS);
+        p = put_fixed(p, place->line, LINE_DIGITS);
+        p = put_number(p, place->offset);
+        if (place->run != 1) {
+                p = stpcpy(p, " *");
+                p = put_number(p, place->run);
+        }
+        if (place->backlog_end > 0) {
+                p = stpcpy(p, " <");
+                p = put_number(p, place->backlog_end);
+        }
+        snprintf(p, (size_t)(text + PODMAN_PLACE_SIZE - p), " %" PRIu64, place->time_nsec);
+}
+
+/* A word of digits, or the first of it; no superfluous one if "canonical". */
+static int parse_digits(const char *word, size_t length, bool canonical, uint64_t *ret)
+{
+        uint64_t number = 0;
+
+        if (length == 0 || length > DIGITS_MAX || (canonical && length > 1 && *word == digits[0]))
                 return -EINVAL;
-        snprintf(padded, sizeof(padded), "00000000%s", word);
-        if (parse_hex64(padded, &value) < 0)
+        for (size_t i = 0; i < length; i++) {
+                const char *digit = word[i] != '\0' ? strchr(digits, word[i]) : NULL;
+
+                if (!digit || number >> (64 - DIGIT_BITS) > 0)
+                        return -EINVAL;
+                number = number << DIGIT_BITS | (uint64_t)(digit - digits);
+        }
+
+        *ret = number;
+        return 0;
+}
+
+/* The number in a word, which moves on if it starts with the mark, and else stays. */
+static int parse_marked(char **word, char **rest, char mark, uint64_t *ret)
+{
+        int r;
+
+        if (!*word || **word != mark)
+                return 0;
+        r = parse_digits(*word + 1, strlen(*word + 1), true, ret);
+        *word = strsep(rest, " ");
+        return r;
+}
+
+static int parse_fixed(const char *word, PodmanPlace *place)
+{
+        uint64_t path, boot;
+        size_t length = strlen(word);
+
+        if (length <= FIXED_DIGITS || parse_digits(word, PATH_DIGITS, false, &path) < 0 ||
+            parse_digits(word + PATH_DIGITS, PATH_DIGITS, false, &boot) < 0 ||
+            parse_digits(word + 2 * PATH_DIGITS, INODE_DIGITS, false, &place->inode) < 0 ||
+            parse_digits(word + 2 * PATH_DIGITS + INODE_DIGITS, LINE_DIGITS, false, &place->line) <
+                    0 ||
+            parse_digits(word + FIXED_DIGITS, length - FIXED_DIGITS, true, &place->offset) < 0)
                 return -EINVAL;
 
-        *ret = (uint32_t)value;
+        place->path = (uint32_t)path;
+        place->boot = (uint32_t)boot;
         return 0;
 }
 
 int podman_place_parse(const char *text, PodmanPlace *ret)
 {
-        char copy[PODMAN_PLACE_SIZE], *rest = copy, *words[8];
-        PodmanPlace place = {};
+        char copy[PODMAN_PLACE_SIZE], *rest = copy, *word;
+        PodmanPlace place = { .run = 1 };
 
         if (strlen(text) >= sizeof(copy))
                 return -EINVAL;
         memcpy(copy, text, strlen(text) + 1);
-        for (size_t i = 0; i < ELEMENTSOF(words); i++) {
-                words[i] = strsep(&rest, " ");
-                if (!words[i])
-                        return -EINVAL;
-        }
-
-        if (rest || parse_hex32(words[0], &place.path) < 0 ||
-            parse_hex32(words[1], &place.boot) < 0 || parse_u64(words[2], &place.inode) < 0 ||
-            parse_u64(words[3], &place.offset) < 0 || parse_hex64(words[4], &place.line) < 0 ||
-            parse_u64(words[5], &place.run) < 0 || parse_u64(words[6], &place.backlog_end) < 0 ||
-            parse_u64(words[7], &place.time_nsec) < 0)
+        if (parse_fixed(strsep(&rest, " "), &place) < 0)
+                return -EINVAL;
+        word = strsep(&rest, " ");
+        if (parse_marked(&word, &rest, '*', &place.run) < 0 ||
+            parse_marked(&word, &rest, '<', &place.backlog_end) < 0 || !word || rest ||
+            parse_u64(word, &place.time_nsec) < 0)
                 return -EINVAL;
 
         *ret = place;
         return 0;
 }
 
-/* FNV-1a: it tells lines apart; nobody who can choose a whole line needs to fool us. */
+/* ---- hashes ---- */
+
+static uint64_t mix(uint64_t hash)
+{
+        hash ^= hash >> 32;
+        hash *= UINT64_C(0x9e3779b97f4a7c15);
+        hash ^= hash >> 29;
+        return hash;
+}
+
+/* It tells lines apart; nobody who can choose a whole line needs to fool us. Eight bytes a step,
+ * for every line goes through it. */
 uint64_t podman_hash(const char *bytes, size_t length)
 {
-        uint64_t hash = UINT64_C(0xcbf29ce484222325);
+        uint64_t hash = length + 1;
 
-        for (size_t i = 0; i < length; i++) {
-                hash ^= (unsigned char)bytes[i];
-                hash *= UINT64_C(0x100000001b3);
+        for (size_t i = 0; i < length; i += sizeof(uint64_t)) {
+                uint64_t word = 0;
+
+                memcpy(&word, bytes + i, length - i < sizeof(word) ? length - i : sizeof(word));
+                hash = mix(hash ^ le64toh(word));
         }
 
+        hash = low_bits(mix(hash), PODMAN_PLACE_LINE_BITS);
         return hash > 0 ? hash : 1;
+}
+
+static uint32_t short_hash(const char *bytes, size_t length)
+{
+        return (uint32_t)low_bits(podman_hash(bytes, length), PODMAN_PLACE_HASH_BITS);
 }
 
 /* 0 if it cannot be told: all boots are then the same one, and a loss is rather said than not. */
@@ -85,13 +180,20 @@ static uint32_t boot_hash(void)
 
         if (sd_id128_get_boot(&boot) < 0)
                 return 0;
-        return (uint32_t)podman_hash((const char *)boot.bytes, sizeof(boot.bytes));
+        return short_hash((const char *)boot.bytes, sizeof(boot.bytes));
 }
 
 static uint32_t path_hash(const char *path)
 {
-        return (uint32_t)podman_hash(path, strlen(path));
+        return short_hash(path, strlen(path));
 }
+
+static bool is_inode(const PodmanPlace *place, const struct stat *st)
+{
+        return low_bits(place->inode ^ st->st_ino, PODMAN_PLACE_INODE_BITS) == 0;
+}
+
+/* ---- places ---- */
 
 int podman_place_first(int fd, const char *path, PodmanPlace *ret)
 {
@@ -217,11 +319,12 @@ int podman_place_find(int fd, PodmanPlace *place, uint64_t *ret_passed)
 
         if (fstat(fd, &st) < 0)
                 return -errno;
-        if (place->inode == st.st_ino) {
+        if (is_inode(place, &st)) {
                 r = podman_place_holds(fd, place);
                 if (r < 0)
                         return r;
                 if (r > 0) {
+                        place->inode = st.st_ino;
                         *ret_passed = 0;
                         return 1;
                 }

@@ -20,12 +20,19 @@
 #define PODMAN_LINE_MAX (2 * 1024 * 1024)
 
 /* The place as text, its NUL included. */
-#define PODMAN_PLACE_SIZE 160
+#define PODMAN_PLACE_SIZE 96
+
+/* How much of each the text has: it stands in every record, so it has what tells, and no more. By
+ * chance alone one boot in 260,000 is taken for another, and so is an inode, whose line then tells;
+ * in a log of a million lines one lost place in 280 million is found where it is not. */
+#define PODMAN_PLACE_HASH_BITS  18
+#define PODMAN_PLACE_INODE_BITS 18
+#define PODMAN_PLACE_LINE_BITS  48
 
 typedef struct PodmanPlace {
-        uint32_t path; /* hash of the file's path: another file is another history */
-        uint32_t boot; /* hash of the boot's ID: Podman's log does not outlive it */
-        uint64_t inode;
+        uint32_t path;        /* hash of the file's path: another file is another history */
+        uint32_t boot;        /* hash of the boot's ID: Podman's log does not outlive it */
+        uint64_t inode;       /* only the low bits count */
         uint64_t offset;      /* right behind the last event that was taken */
         uint64_t line;        /* hash of its line; 0: none was */
         uint64_t run;         /* how many lines like it end here */
@@ -36,11 +43,17 @@ typedef struct PodmanPlace {
         bool interrupted;   /* another line came since: the next one starts a new run */
 } PodmanPlace;
 
+/*
+ * Path, boot, inode, line and offset, in digits of 6 bits (those of base64url), the first four of
+ * fixed widths; then, if there is something to say, "*RUN" and "<BACKLOG_END"; last the time in
+ * base 10, so that a record can leave it out where it is its own (log/record.h).
+ */
 void podman_place_format(const PodmanPlace *place, char text[static PODMAN_PLACE_SIZE]);
 
 /* Returns -EINVAL for what is no place. */
 int podman_place_parse(const char *text, PodmanPlace *ret);
 
+/* Of a line: never 0, and no more bits than the text has. */
 uint64_t podman_hash(const char *bytes, size_t length);
 
 /* The start of a file: all that is in it now is backlog. Returns negative errno. */

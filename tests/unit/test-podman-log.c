@@ -432,34 +432,28 @@ static void test_a_place_of_another_kind(void)
 {
         static const struct {
                 const char *label;
-                size_t word; /* of the place */
+                size_t at; /* in the place */
                 const char *with;
                 bool moved;
                 const char *want;
                 unsigned n_backlog;
         } rows[] = {
-                { "of another boot, in the same file", 1, "00000000", false, "", 5 },
-                { "of another boot, and the log is new", 1, "00000000", true, "6-7", 5 },
-                { "of another file", 0, "00000000", false, "1-5", 10 },
-                { "of no kind", 3, "x", false, "1-5", 10 },
+                { "of another boot, in the same file", 3, "AAA", false, "", 5 },
+                { "of another boot, and the log is new", 3, "AAA", true, "6-7", 5 },
+                { "of another file", 0, "AAA", false, "1-5", 10 },
+                { "of no kind", 17, "!", false, "1-5", 10 },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
                 _scratch_ Scratch scratch = scratch_enter();
                 PodmanModel model = { .path = LOG };
                 _cleanup_taken_ Taken *taken = NULL;
-                char place[256] = "", *rest, *word;
 
                 fill(&model, 1, 5);
                 taken = taken_start(&scratch);
                 news(taken);
                 stop(taken);
-                rest = taken->position;
-                for (size_t k = 0; (word = strsep(&rest, " ")); k++) {
-                        strcat(place, k > 0 ? " " : "");
-                        strcat(place, k == rows[i].word ? rows[i].with : word);
-                }
-                strcpy(taken->position, place);
+                memcpy(taken->position + rows[i].at, rows[i].with, strlen(rows[i].with));
                 if (rows[i].moved) {
                         must(unlink(LOG) == 0);
                         fill(&model, 6, 7);

@@ -20,11 +20,13 @@ static void test_a_place_comes_back_as_it_was(void)
                   .run = 6,
                   .backlog_end = 7,
                   .time_nsec = 8 },
-                { .path = UINT32_MAX,
-                  .boot = UINT32_MAX,
-                  .inode = UINT64_MAX,
+                { .path = 1, .boot = 2, .line = 3, .run = 1, .offset = 63, .time_nsec = 1 },
+                { .path = 1, .boot = 2, .line = 3, .run = 1, .offset = 64, .backlog_end = 4096 },
+                { .path = 0x3ffff,
+                  .boot = 0x3ffff,
+                  .inode = 0x3ffff,
                   .offset = UINT64_MAX,
-                  .line = UINT64_MAX,
+                  .line = 0xffffffffffff,
                   .run = UINT64_MAX,
                   .backlog_end = UINT64_MAX,
                   .time_nsec = UINT64_MAX },
@@ -47,24 +49,38 @@ static void test_a_place_comes_back_as_it_was(void)
         }
 }
 
+#define PLACE "AAAAAAAAAAAAAAAAA" /* without an offset */
+
 static void test_what_is_no_place(void)
 {
         static const char *const texts[] = {
                 "",
                 "rubbish",
-                "00000001 00000002 3 4 0000000000000005 6 7",
-                "00000001 00000002 3 4 0000000000000005 6 7 8 9",
-                "00000001 00000002 3 4 0000000000000005 6 7 8 ",
-                " 00000001 00000002 3 4 0000000000000005 6 7 8",
-                "00000001  00000002 3 4 0000000000000005 6 7 8",
-                "1 00000002 3 4 0000000000000005 6 7 8",
-                "0000000g 00000002 3 4 0000000000000005 6 7 8",
-                "00000001 000000002 3 4 0000000000000005 6 7 8",
-                "00000001 00000002 -3 4 0000000000000005 6 7 8",
-                "00000001 00000002 3 x 0000000000000005 6 7 8",
-                "00000001 00000002 3 4 5 6 7 8",
-                "00000001 00000002 3 4 0000000000000005  7 8",
-                "00000001 00000002 3 4 0000000000000005 6 7 18446744073709551616",
+                PLACE "B",
+                PLACE " 1",
+                PLACE "AB 1",
+                PLACE "B 1 ",
+                PLACE "B  1",
+                " " PLACE "B 1",
+                PLACE "B 1 2",
+                PLACE "B x",
+                PLACE "B -1",
+                PLACE "B 18446744073709551616",
+                PLACE "! 1",
+                PLACE "QAAAAAAAAAA 1",
+                PLACE "BAAAAAAAAAAA 1",
+                PLACE "B * 1",
+                PLACE "B *! 1",
+                PLACE "B *AB 1",
+                PLACE "B *C",
+                PLACE "B < 1",
+                PLACE "B <C *C 1",
+                PLACE "B *C *C 1",
+                "AA!AAAAAAAAAAAAAAB 1",
+                "AAAAA!AAAAAAAAAAAB 1",
+                "AAAAAAAA!AAAAAAAAB 1",
+                "AAAAAAAAAAAAAAAA!B 1",
+                "00000001 00000002 3 4 0000000000000005 6 7 8",
         };
         _cleanup_free_ char *long_text = repeated('1', 100000);
 
@@ -74,6 +90,7 @@ static void test_what_is_no_place(void)
                 tap_eq_int(podman_place_parse(texts[i], &place), -EINVAL, "\"%s\"", texts[i]);
                 tap_eq_u64(place.offset, 4711, "nothing was touched");
         }
+        tap_eq_int(podman_place_parse(PLACE "B *C <D 1", &(PodmanPlace){}), 0, "but this one is");
         tap_eq_int(podman_place_parse(long_text, &(PodmanPlace){}), -EINVAL, "a very long one");
 }
 
@@ -82,8 +99,36 @@ static void test_hashes(void)
         tap_ok(podman_hash("a", 1) != podman_hash("b", 1), "tell lines apart");
         tap_ok(podman_hash("ab", 2) != podman_hash("ba", 2), "also in another order");
         tap_ok(podman_hash("", 0) != 0, "and are never 0, which means that there is none");
-        tap_eq_u64(podman_hash("", 0), UINT64_C(0xcbf29ce484222325), "a place of another version");
-        tap_eq_u64(podman_hash("foobar", 6), UINT64_C(0x85944171f73967e8), "holds the same hash");
+        tap_ok(podman_hash("a", 1) != podman_hash("a\0", 2), "and in another length");
+        tap_eq_u64(podman_hash("", 0), UINT64_C(0x79bd8ef1b1de), "a place of another version");
+        tap_eq_u64(podman_hash("foobar", 6), UINT64_C(0xd4a4977d356b), "holds the same hash");
+        tap_eq_u64(podman_hash("foobar foobar foobar", 20), UINT64_C(0xa77445af5d16),
+                   "of many words, too");
+}
+
+/* Lines as alike as lines can be have different hashes, in all their bits. */
+static void test_hashes_of_similar_lines(void)
+{
+        char line[] = "{\"Name\":\"c\",\"Time\":\"2026-11-21T23:13:53.000000000Z\"}";
+        char *nsec = strchr(line, '.') + 1;
+        enum { N = 1 << 16 };
+        static uint64_t seen[N];
+        uint64_t n_alike = 0, zeros = 0, ones = 0;
+
+        for (unsigned i = 0; i < N; i++) {
+                uint64_t hash;
+
+                sprintf(nsec, "%09u", i);
+                hash = podman_hash(line, sizeof(line) - 1);
+                zeros |= ~hash;
+                ones |= hash;
+                /* By the low bits, so that few are compared. */
+                n_alike += seen[hash % N] == hash;
+                seen[hash % N] = hash;
+        }
+        tap_eq_u64(n_alike, 0, "none of %d is that of another", N);
+        tap_ok(ones == (UINT64_C(1) << PODMAN_PLACE_LINE_BITS) - 1 && (zeros & ones) == ones,
+               "each bit is 0 or 1");
 }
 
 static int open_log(void)
@@ -447,6 +492,7 @@ int main(void)
         test_a_place_comes_back_as_it_was();
         test_what_is_no_place();
         test_hashes();
+        test_hashes_of_similar_lines();
         test_where_a_place_is_found();
         test_how_many_lines_are_passed();
         test_older_marks_in_the_kept_half();

@@ -243,7 +243,8 @@ static void test_positions_that_cannot_be(void)
                 { "one byte more", longer, -EINVAL }, { "nothing", "", -EINVAL },
                 { "a quote", "a \"b", -EINVAL },      { "a backslash", "a \\b", -EINVAL },
                 { "a control", "a \n", -EINVAL },     { "no ASCII", "a \xc3\xa4", -EINVAL },
-                { "DEL", "a \x7f", -EINVAL },
+                { "DEL", "a \x7f", -EINVAL },         { "our sign", "a 1@", -EINVAL },
+                { "our sign alone", "@", -EINVAL },   { "our sign inside", "a @1", 0 },
         };
         _cleanup_event_ Event *event = event_of(&plain);
 
@@ -258,6 +259,59 @@ static void test_positions_that_cannot_be(void)
                         tap_ok(record_position(text, length - 1, position), "it is there");
                         tap_eq_str(position, rows[i].position, "as it was");
                 }
+        }
+}
+
+/* A position that ends in the event's own time does not say it again. */
+static void test_the_time_in_a_position(void)
+{
+        static const struct {
+                const char *label, *position, *written;
+                uint64_t time_nsec;
+        } rows[] = {
+                { "its own", "podman x 1795302833860408609", "podman x@", SAMPLE_TIME },
+                { "another", "podman x 1795302833860408608", NULL, SAMPLE_TIME },
+                { "not the last word", "podman 1795302833860408609 x", NULL, SAMPLE_TIME },
+                { "part of a word", "podman x1795302833860408609", NULL, SAMPLE_TIME },
+                { "no word but it", "1795302833860408609", NULL, SAMPLE_TIME },
+                { "a zero before it", "podman 01795302833860408609", NULL, SAMPLE_TIME },
+                { "none", "podman 0", "podman@", 0 },
+                { "zeros", "podman 00", NULL, 0 },
+                { "the last there is", "a 18446744073709551615", "a@", UINT64_MAX },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                char position[POSITION_SIZE] = "", mark[POSITION_SIZE + 32];
+                EventFields fields = plain;
+                _cleanup_line_ Line line = {};
+
+                fields.name = "\",\"Time\":\"1970-01-01T00:00:00Z";
+                fields.time_nsec = rows[i].time_nsec;
+                line = line_of(&fields, 4711, rows[i].position);
+                snprintf(mark, sizeof(mark), ",\"Position\":\"%s\",\"CRC\":",
+                         rows[i].written ? rows[i].written : rows[i].position);
+                tap_ok(strstr(line.text, mark), "%s: %s", rows[i].label, mark);
+                tap_ok(record_position(line.text, line.length, position), "there is a position");
+                tap_eq_str(position, rows[i].position, "as it was given");
+        }
+}
+
+/* A record that somebody else might have written. */
+static void test_times_that_cannot_be(void)
+{
+        static const char *const bodies[] = {
+                "{\"Seq\":1,\"Position\":\"podman@\"",
+                "{\"Time\":\"x\",\"Seq\":1,\"Position\":\"podman@\"",
+                "{\"Time\":\"1970-01-01T00:00:00Z,\"Position\":\"podman@\"",
+                "{\"Time\":\"1970-01-01T00:00:00.00000000000000000000Z\",\"Position\":\"podman@\"",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(bodies); i++) {
+                _cleanup_line_ Line line = line_sealed(bodies[i]);
+                char position[POSITION_SIZE] = "untouched";
+
+                tap_ok(!record_position(line.text, line.length, position), "%s", bodies[i]);
+                tap_eq_str(position, "untouched", "it is no position");
         }
 }
 
@@ -401,6 +455,8 @@ int main(void)
         test_the_shortest_record();
         test_the_position_is_ours();
         test_positions_that_cannot_be();
+        test_the_time_in_a_position();
+        test_times_that_cannot_be();
         test_an_event_comes_back_as_it_was();
         test_the_largest_event_fits();
         test_a_header_comes_back_as_it_was();
