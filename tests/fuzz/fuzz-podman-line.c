@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/utf8.h"
 #include "fuzz.h"
+#include "log/record-parser.h"
 #include "log/record.h"
 #include "sources/podman-line.h"
 
@@ -12,6 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         _cleanup_(event_scanner_done) EventScanner scanner = {};
         _cleanup_(event_unrefp) Event *event = NULL, *again = NULL;
+        static RecordParser parser;
+        const EventFields *fields;
         char *line = NULL, position[POSITION_SIZE];
         const char *text = (const char *)data;
         size_t length;
@@ -31,6 +34,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                     strcmp(position, "podman 1") == 0);
         fuzz_assert(record_event(line, length - 1, &again) == 0);
         fuzz_assert(strcmp(event_fields(again)->name, event_fields(event)->name) == 0);
+        fuzz_assert(record_parser_read(&parser, line, length - 1, &fields) == 0);
+        fuzz_assert(fields->time_nsec == event_fields(event)->time_nsec &&
+                    fields->n_attributes == event_fields(event)->n_attributes &&
+                    strcmp(fields->name, event_fields(event)->name) == 0);
         free(line);
         return 0;
 }
