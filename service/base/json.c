@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/json.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
@@ -23,14 +24,18 @@ int json_add(struct json_object *object, const char *key, struct json_object *va
 
 #define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
 
-/* Whether one of eight bytes is a control character, a quote, a backslash or no ASCII. What borrows
- * from its neighbour is one of them itself. */
-static bool word_is_plain(uint64_t word)
+/* The highest bit of each of eight bytes that is a control character, a quote, a backslash or no
+ * ASCII; the bytes behind the first of them may have theirs by borrowing from it. */
+static uint64_t special_bytes(const char *bytes)
 {
-        uint64_t control = word - EACH(0x20), quote = (word ^ EACH('"')) - EACH(1),
-                 backslash = (word ^ EACH('\\')) - EACH(1);
+        uint64_t word, control, quote, backslash;
 
-        return ((word | control | quote | backslash) & EACH(0x80)) == 0;
+        memcpy(&word, bytes, sizeof(word));
+        word = le64toh(word);
+        control = word - EACH(0x20);
+        quote = (word ^ EACH('"')) - EACH(1);
+        backslash = (word ^ EACH('\\')) - EACH(1);
+        return (word | control | quote | backslash) & EACH(0x80);
 }
 
 static bool byte_is_plain(char c)
@@ -42,16 +47,24 @@ size_t json_plain(const char *bytes, size_t length)
 {
         size_t n = 0;
 
-        for (; length - n >= sizeof(uint64_t); n += sizeof(uint64_t)) {
-                uint64_t word;
-
-                memcpy(&word, bytes + n, sizeof(word));
-                if (!word_is_plain(word))
-                        break;
+        if (length < sizeof(uint64_t)) {
+                while (n < length && byte_is_plain(bytes[n]))
+                        n++;
+                return n;
         }
-        while (n < length && byte_is_plain(bytes[n]))
-                n++;
-        return n;
+
+        for (;;) {
+                uint64_t special = special_bytes(bytes + n);
+
+                if (special != 0)
+                        return n + (size_t)__builtin_ctzll(special) / 8;
+                n += sizeof(uint64_t);
+                if (n == length)
+                        return n;
+                /* The last eight, of which some have been looked at. */
+                if (length - n < sizeof(uint64_t))
+                        n = length - sizeof(uint64_t);
+        }
 }
 
 static void put_escaped(Buffer *buffer, char c)

@@ -9,7 +9,7 @@
 
 #include "base/cleanup.h"
 #include "log/index-key.h"
-#include "log/record.h"
+#include "log/record-parser.h"
 
 /* Two thirds of the keys have no more postings than fit there. */
 #define INLINE_SIZE 12
@@ -41,6 +41,8 @@ struct IndexMemory {
 
         IndexMark *marks; /* owned */
         size_t n_marks, n_marks_allocated;
+
+        RecordParser parser;
 };
 
 int index_memory_new(IndexMemory **ret)
@@ -72,6 +74,7 @@ IndexMemory *index_memory_free(IndexMemory *index)
         free(index->lists);
         free(index->table);
         free(index->marks);
+        record_parser_done(&index->parser);
         free(index);
         return NULL;
 }
@@ -270,10 +273,10 @@ int index_memory_add(IndexMemory *index, uint64_t offset, size_t length, const E
 
 int index_memory_add_line(IndexMemory *index, uint64_t offset, const char *line, size_t length)
 {
-        _cleanup_(event_unrefp) Event *event = NULL;
+        const EventFields *event;
         int r;
 
-        r = record_event(line, length, &event);
+        r = record_parser_read(&index->parser, line, length, &event);
         if (r == -ENOMEM)
                 return r;
         if (r < 0) {
@@ -281,7 +284,7 @@ int index_memory_add_line(IndexMemory *index, uint64_t offset, const char *line,
                 index_memory_skip(index, offset + length + 1, offset > 0);
                 return 0;
         }
-        return index_memory_add(index, offset, length + 1, event_fields(event));
+        return index_memory_add(index, offset, length + 1, event);
 }
 
 void index_memory_skip(IndexMemory *index, uint64_t end, bool damaged)

@@ -348,9 +348,8 @@ static bool take_event(EventScanner *scanner, Rest *rest, EventJsonForm form)
                 i++;
         } while (TAKE(rest, ","));
 
-        return TAKE(rest, "}") && rest->p == rest->end && has_time && fields->type &&
-               *fields->type && fields->status && *fields->status &&
-               (form == EVENT_JSON_PODMAN || fields->seq > 0);
+        return TAKE(rest, "}") && rest->p == rest->end && has_time && *fields->type &&
+               *fields->status && (form == EVENT_JSON_PODMAN || fields->seq > 0);
 }
 
 /* ---- scanner ---- */
@@ -393,7 +392,9 @@ int event_scanner_read(EventScanner *scanner, const char *line, size_t length, E
         memcpy(scanner->text, line, length);
         memset(scanner->text + length, 0, PADDING);
         rest = (Rest){ .p = scanner->text, .end = scanner->text + length };
-        scanner->fields = (EventFields){};
+        scanner->fields = (EventFields){
+                .type = "", .status = "", .id = "", .name = "", .image = "", .engine = ""
+        };
         if (!take_event(scanner, &rest, form))
                 return 0;
 

@@ -22,8 +22,9 @@ typedef struct EventScanner {
 } EventScanner;
 
 /*
- * Returns 1 and the fields, as event_json_read() would give them, until the scanner is used again;
- * all strings are UTF-8 that the bus takes. Returns 0 for a line that is left to others, -ENOMEM.
+ * Returns 1 and the fields, until the scanner is used again: as an event would have them that is
+ * made of what event_json_read() gives, but that nothing is cut. Returns 0 for a line that is left
+ * to others, -ENOMEM.
  */
 int event_scanner_read(EventScanner *scanner, const char *line, size_t length, EventJsonForm form,
                        const EventFields **ret);

@@ -18,6 +18,8 @@ static void read_both_ways(const char *line, size_t length)
         fuzz_assert(record_parser_read(&parser, line, length, &fields) == r);
         if (r < 0)
                 return;
+        fuzz_assert(*fields->type && *fields->status && fields->id && fields->name &&
+                    fields->image && fields->engine);
         /* It does not cut what is longer than an event may be: no record of ours is. */
         fuzz_assert(event_new(fields, &parsed) == 0);
         fuzz_assert(record_put(&want, event, 1, NULL) == 0 &&

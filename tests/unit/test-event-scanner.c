@@ -72,6 +72,22 @@ static void test_every_key(void)
         tap_ok(!f->extra, "and nothing else");
 }
 
+static void test_what_is_absent(void)
+{
+        _cleanup_scanner_ EventScanner scanner = {};
+        const EventFields *f;
+
+        must(event_scanner_read(&scanner, RECORD "}", strlen(RECORD "}"), EVENT_JSON_RECORD, &f) ==
+             1);
+        tap_eq_str(f->id, "", "ID");
+        tap_eq_str(f->name, "", "Name");
+        tap_eq_str(f->image, "", "Image");
+        tap_eq_str(f->engine, "", "Engine");
+        tap_ok(!f->exec_id && !f->pod_id && !f->network && !f->health_status && !f->error &&
+                       !f->reason && !f->attributes && !f->has_exit_code && !f->has_uid,
+               "what need not apply does not");
+}
+
 static void test_what_is_read(void)
 {
         static const struct {
@@ -262,6 +278,7 @@ static void test_damaged_lines(void)
 int main(void)
 {
         test_every_key();
+        test_what_is_absent();
         test_what_is_read();
         test_what_is_left_to_others();
         test_one_scanner_for_all_lines();
