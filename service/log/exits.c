@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "log/log-reader.h"
+#include "log/record-parser.h"
 
 /* Records that are looked at in one step: a millisecond or two. */
 #define RECORDS_PER_STEP 500
@@ -15,6 +16,7 @@ struct Exits {
         EventLog *log;     /* weak */
         ExitTable *table;  /* owned; NULL: it cannot be had */
         Filter *filter;    /* owned: of what ends */
+        RecordParser parser;
         LogReader *reader; /* owned: behind what is in the table */
         uint64_t seq;      /* all endings up to here are in the table */
         uint64_t segment;  /* ID of the one that the seq is in */
@@ -80,6 +82,7 @@ Exits *exits_free(Exits *exits)
         if (exits->table && exits->seq > exit_table_synced_seq(exits->table))
                 (void)exit_table_sync(exits->table, exits->seq);
         exit_table_free(exits->table);
+        record_parser_done(&exits->parser);
         log_reader_free(exits->reader);
         filter_free(exits->filter);
         free(exits);
@@ -90,7 +93,7 @@ Exits *exits_free(Exits *exits)
 static int feed(Exits *exits)
 {
         for (unsigned n = 0; n < RECORDS_PER_STEP; n++) {
-                _cleanup_(event_unrefp) Event *event = NULL;
+                const EventFields *event = NULL;
                 const uint64_t newest = eventlog_newest_seq(exits->log);
                 const char *line;
                 size_t length;
@@ -101,10 +104,10 @@ static int feed(Exits *exits)
                         exits->seq = newest;
                 if (r <= 0 || r == LOG_READER_AGAIN)
                         return r < 0 ? r : r > 0;
-                r = record_event(line, length, &event);
+                r = record_parser_read(&exits->parser, line, length, &event);
                 if (r == -ENOMEM)
                         return r;
-                r = event ? exit_table_put(exits->table, event_fields(event)) : 0;
+                r = event ? exit_table_put(exits->table, event) : 0;
                 if (r < 0)
                         return r;
                 exits->seq = log_reader_seq(exits->reader);
