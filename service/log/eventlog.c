@@ -2,6 +2,8 @@
 #include "log/eventlog.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +13,22 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/utf8.h"
+#include "log/batch.h"
 #include "log/exits.h"
+#include "log/losses.h"
+#include "log/reservation.h"
 #include "log/store.h"
+#include "model/timestamp.h"
+
+/* How many numbers are reserved at once: a write to a disk that is in trouble is rare then, and a
+ * crash costs no more numbers than that. */
+#define RESERVED_AT_ONCE 10000
+
+/*
+ * What one write or one drop takes of a batch that grew while nothing could be written: a disk with
+ * little room gets what it can hold, and what is left is not moved too often.
+ */
+#define PIECE_SIZE (256 * 1024)
 
 struct EventLog {
         uint64_t segment_size, max_size;
@@ -21,11 +37,17 @@ struct EventLog {
 
         uint64_t newest_seq; /* committed */
         uint64_t next_seq;
+        uint64_t n_recorded, n_lost, n_lost_waiting;
 
-        char *batch; /* owned: lines that wait for the commit */
-        size_t batch_size, batch_allocated;
-        uint64_t batch_first_seq;
+        Batch batch;                 /* what waits for the commit */
         struct json_object *pending; /* owned: source -> place, of what waits */
+
+        /* While nothing can be written. */
+        int error;            /* why the last commit failed; 0: it did not */
+        bool gave_room;       /* a segment was removed for it, in vain */
+        uint64_t dropped_seq; /* the last that was dropped */
+        Losses losses;        /* what the history has to say */
+        Reservation reservation;
 };
 
 int eventlog_new(const EventLogOptions *options, EventLog **ret)
@@ -57,9 +79,88 @@ EventLog *eventlog_free(EventLog *log)
         exits_free(log->exits);
         store_done(&log->store);
         json_object_put(log->pending);
-        free(log->batch);
+        batch_done(&log->batch);
         free(log);
         return NULL;
+}
+
+__attribute__((format(printf, 2, 3))) static void report(const EventLog *log, const char *format,
+                                                         ...)
+{
+        char sentence[512];
+        va_list args;
+
+        if (!log->store.report)
+                return;
+        va_start(args, format);
+        vsnprintf(sentence, sizeof(sentence), format, args);
+        va_end(args);
+        log->store.report(sentence, log->store.userdata);
+}
+
+/* Nothing is reserved: the numbers up to the newest are used, and all others are free. */
+static int release_reservation(EventLog *log)
+{
+        Reservation nothing = {
+                .epoch = log->store.epoch,
+                .generation = log->reservation.generation,
+                .last_seq = log->newest_seq,
+        };
+        int r;
+
+        r = reservation_store(log->store.directory_fd, &nothing);
+        if (r >= 0)
+                log->reservation = nothing;
+        return r;
+}
+
+static void say_reserved(EventLog *log)
+{
+        const Reservation *found = &log->reservation;
+
+        report(log,
+               "The service ended while the history could not be written: numbers go on with "
+               "%" PRIu64 ".",
+               log->next_seq);
+        losses_add_unknown(&log->losses, found->first_seq, found->last_seq, found->since_nsec,
+                           timestamp_now());
+}
+
+/*
+ * Numbers that were reserved when the service ended are not given again, and the history says so,
+ * whatever became of them. If it ended between the commit of what they stood for and their release,
+ * the history says it needlessly, but nothing that is wrong.
+ */
+static void take_reservation(EventLog *log)
+{
+        Reservation *found = &log->reservation;
+        int r;
+
+        r = reservation_load(log->store.directory_fd, log->store.epoch, found);
+        if (r == -EBADMSG)
+                report(log,
+                       "\"%s\" in the folder of the history is damaged: whether the service ended "
+                       "while the history could not be written is not known.",
+                       RESERVATION_NAME);
+        if (r == -ENOENT || r == -EBADMSG) {
+                *found = (Reservation){};
+                r = release_reservation(log);
+        }
+        if (r < 0) {
+                *found = (Reservation){ .epoch = log->store.epoch };
+                report(log,
+                       "\"%s\" in the folder of the history cannot be used (%s): if the history "
+                       "cannot be written, nothing can be published either.",
+                       RESERVATION_NAME, strerror(-r));
+                return;
+        }
+
+        if (log->next_seq <= found->last_seq)
+                log->next_seq = found->last_seq + 1;
+        if (found->first_seq > 0 && log->newest_seq < found->last_seq)
+                say_reserved(log);
+        else
+                found->first_seq = 0;
 }
 
 int eventlog_open(EventLog *log)
@@ -68,14 +169,17 @@ int eventlog_open(EventLog *log)
 
         if (eventlog_is_open(log))
                 return 0;
-
         r = store_open(&log->store, &log->newest_seq, &log->next_seq);
         if (r < 0)
                 return r;
         r = exits_new(log, &log->exits);
-        if (r < 0)
+        if (r < 0) {
                 store_close(&log->store);
-        return r;
+                return r;
+        }
+
+        take_reservation(log);
+        return 0;
 }
 
 bool eventlog_is_open(const EventLog *log)
@@ -116,24 +220,49 @@ int eventlog_exit_code(EventLog *log, bool exec, const char *id, int32_t *ret_co
 
 /* ---- writing ---- */
 
-static int reserve(EventLog *log, size_t length)
+/* Whether what waits may be published, and so what is appended next. */
+static bool is_reserved(const EventLog *log)
 {
-        size_t size = log->batch_size + length;
-        char *batch;
+        return log->error < 0 && log->reservation.first_seq > 0 &&
+               log->next_seq <= log->reservation.last_seq;
+}
 
-        if (size > EVENTLOG_BATCH_MAX)
-                return -ENOBUFS;
-        if (size <= log->batch_allocated)
-                return 0;
-        if (size < log->batch_allocated * 2)
-                size = log->batch_allocated * 2;
-        batch = realloc(log->batch, size);
-        if (!batch)
-                return -ENOMEM;
+static bool is_lost(const EventFields *fields)
+{
+        return fields && strcmp(fields->type, "system") == 0 && strcmp(fields->status, "lost") == 0;
+}
 
-        log->batch = batch;
-        log->batch_allocated = size;
-        return 0;
+/* The batch is full, and nothing can be written: its oldest events give way. */
+static void drop_oldest(EventLog *log)
+{
+        size_t n_lines, size = batch_piece(&log->batch, PIECE_SIZE, &n_lines);
+        uint64_t seq = log->batch.first_seq - 1;
+        const char *line;
+        size_t length;
+
+        if (log->dropped_seq < log->batch.first_seq - 1 || log->dropped_seq == 0)
+                report(log, "No more events can wait for the history: the oldest are dropped.");
+        for (size_t i = 0; i < n_lines && batch_next(&log->batch, seq, &line, &length, &seq); i++) {
+                _cleanup_(event_unrefp) Event *event = NULL;
+                const EventFields *fields;
+
+                fields = record_event(line, length, &event) < 0 ? NULL : event_fields(event);
+                losses_add(&log->losses, log->error, seq, line, length, fields);
+                log->n_lost_waiting -= is_lost(fields);
+        }
+
+        log->dropped_seq = seq;
+        batch_remove(&log->batch, size, n_lines);
+}
+
+static int make_room(EventLog *log, size_t length)
+{
+        int r;
+
+        while ((r = batch_make_room(&log->batch, length, EVENTLOG_BATCH_MAX)) == -ENOBUFS &&
+               is_reserved(log))
+                drop_oldest(log);
+        return r;
 }
 
 int eventlog_append(EventLog *log, const Event *event, const char *position, uint64_t *ret_seq)
@@ -147,7 +276,7 @@ int eventlog_append(EventLog *log, const Event *event, const char *position, uin
         r = record_format(event, log->next_seq, position, &line, &length);
         if (r < 0)
                 return r;
-        r = reserve(log, length);
+        r = make_room(log, length);
         if (r < 0)
                 return r;
         if (position) {
@@ -156,17 +285,15 @@ int eventlog_append(EventLog *log, const Event *event, const char *position, uin
                         return r;
         }
 
-        if (log->batch_size == 0)
-                log->batch_first_seq = log->next_seq;
-        memcpy(log->batch + log->batch_size, line, length);
-        log->batch_size += length;
+        batch_add(&log->batch, log->next_seq, line, length);
+        log->n_lost_waiting += is_lost(event_fields(event));
         *ret_seq = log->next_seq++;
         return 0;
 }
 
 size_t eventlog_uncommitted(const EventLog *log)
 {
-        return log->batch_size;
+        return log->batch.size;
 }
 
 static int take_pending_positions(EventLog *log)
@@ -181,16 +308,104 @@ static int take_pending_positions(EventLog *log)
         return 0;
 }
 
-static int write_batch(EventLog *log)
+/* Those in the oldest lines alone: what comes behind them may never be written. */
+static int take_positions_of(EventLog *log, size_t n_lines)
+{
+        uint64_t seq = log->batch.first_seq - 1;
+        const char *line;
+        size_t length;
+
+        for (size_t i = 0; i < n_lines && batch_next(&log->batch, seq, &line, &length, &seq); i++) {
+                char position[POSITION_SIZE];
+
+                if (record_position(line, length, position) &&
+                    positions_set(log->store.positions, position) == -ENOMEM)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
+static int write_batch(EventLog *log, size_t size)
 {
         int r;
 
-        r = store_prepare(&log->store, log->batch_first_seq, log->batch_size, log->segment_size);
-        return r < 0 ? r : store_write(&log->store, log->batch, log->batch_size);
+        r = store_prepare(&log->store, log->batch.first_seq, size, log->segment_size);
+        return r < 0 ? r : store_write(&log->store, log->batch.bytes, size);
+}
+
+/* A full disk takes the oldest segment first; if that does not help, no other goes with it, however
+ * often it is tried. */
+static int write_or_give_room(EventLog *log, size_t size)
+{
+        Store *store = &log->store;
+        int r;
+
+        r = write_batch(log, size);
+        if ((r == -ENOSPC || r == -EDQUOT) && !log->gave_room && store->n_segments > 2 &&
+            store_drop_oldest(store) > 0) {
+                report(log, "The disk is full: the oldest segment was removed.");
+                log->gave_room = true;
+                r = write_batch(log, size);
+        }
+        if (r >= 0)
+                log->gave_room = false;
+        return r;
+}
+
+/* All of the batch in one write, or a piece of one that had to wait. */
+static int commit_some(EventLog *log)
+{
+        size_t n_lines = log->batch.n_lines, size = log->batch.size;
+        int r;
+
+        if (log->error < 0)
+                size = batch_piece(&log->batch, PIECE_SIZE, &n_lines);
+        r = write_or_give_room(log, size);
+        if (r < 0)
+                return r;
+
+        log->newest_seq = log->batch.first_seq + n_lines - 1;
+        log->n_recorded += n_lines;
+        /* Without memory they are taken at the next commit: pending keeps them. */
+        if (size < log->batch.size)
+                (void)take_positions_of(log, n_lines);
+        else
+                (void)take_pending_positions(log);
+        batch_remove(&log->batch, size, n_lines);
+        return 0;
+}
+
+/*
+ * Appends an event that says what was lost, with the place where its source goes on: it may stand
+ * in no other line.
+ */
+static int append_loss(EventLog *log)
+{
+        const Loss *loss = log->losses.losses + log->losses.n - 1;
+        _cleanup_(event_unrefp) Event *event = NULL;
+        char position[POSITION_SIZE];
+        struct json_object *place;
+        bool placed;
+        uint64_t seq;
+        int r;
+
+        r = loss_event_new(loss, &event);
+        if (r < 0)
+                return r;
+        placed = *loss->source && json_object_object_get_ex(log->pending, loss->source, &place) &&
+                 snprintf(position, sizeof(position), "%s %s", loss->source,
+                          json_object_get_string(place)) < (int)sizeof(position);
+        r = eventlog_append(log, event, placed ? position : NULL, &seq);
+        if (r < 0)
+                return r;
+
+        log->losses.n--;
+        return 0;
 }
 
 static int set_failure(EventLog *log, int error)
 {
+        log->error = error;
         snprintf(log->store.failure, sizeof(log->store.failure),
                  "Events cannot be written to \"%s\": %s.", log->store.directory, strerror(-error));
         utf8_mend(log->store.failure);
@@ -199,31 +414,48 @@ static int set_failure(EventLog *log, int error)
 
 int eventlog_commit(EventLog *log)
 {
-        Store *store = &log->store;
-        int r;
+        int r = 0;
 
-        if (log->batch_size == 0)
+        if (log->batch.n_lines == 0 && log->losses.n == 0)
                 return 0;
 
-        r = write_batch(log);
-        /* A full disk takes the oldest segment first; if that does not help, no other goes with it.
-         */
-        if ((r == -ENOSPC || r == -EDQUOT) && store->n_segments > 2 &&
-            store_drop_oldest(store) > 0) {
-                if (store->report)
-                        store->report("The disk is full: the oldest segment was removed.",
-                                      store->userdata);
-                r = write_batch(log);
-        }
+        while (r >= 0 && (log->batch.n_lines > 0 || log->losses.n > 0))
+                r = log->batch.n_lines > 0 ? commit_some(log) : append_loss(log);
         if (r < 0)
                 return set_failure(log, r);
 
-        log->newest_seq = log->next_seq - 1;
-        log->batch_size = 0;
-        store->failure[0] = '\0';
+        log->n_lost += log->n_lost_waiting;
+        log->n_lost_waiting = 0;
+        log->store.failure[0] = '\0';
+        if (log->error < 0)
+                batch_done(&log->batch);
+        log->error = 0;
+        /* If it cannot be, the next commit tries it again. */
+        if (log->reservation.first_seq > 0)
+                (void)release_reservation(log);
+        return 0;
+}
 
-        /* Without memory they are taken at the next commit: pending keeps them. */
-        (void)take_pending_positions(log);
+int eventlog_reserve(EventLog *log)
+{
+        Reservation wanted = log->reservation;
+        int r;
+
+        if (!eventlog_is_open(log) || log->error == 0)
+                return -ENOTCONN;
+        if (is_reserved(log))
+                return 0;
+
+        if (wanted.first_seq == 0) {
+                wanted.first_seq = log->newest_seq + 1;
+                wanted.since_nsec = timestamp_now();
+        }
+        wanted.last_seq = log->next_seq + RESERVED_AT_ONCE - 1;
+        r = reservation_store(log->store.directory_fd, &wanted);
+        if (r < 0)
+                return r;
+
+        log->reservation = wanted;
         return 0;
 }
 
@@ -237,6 +469,29 @@ Index eventlog_index(EventLog *log, const Segment *segment)
 void eventlog_discard_index(EventLog *log, const Segment *segment)
 {
         store_discard_index(&log->store, segment);
+}
+
+bool eventlog_uncommitted_next(EventLog *log, uint64_t after_seq, const char **ret_line,
+                               size_t *ret_length, uint64_t *ret_seq)
+{
+        const char *line;
+        size_t length;
+        uint64_t seq;
+
+        if (log->error == 0 || log->reservation.first_seq == 0 ||
+            !batch_next(&log->batch, after_seq, &line, &length, &seq) ||
+            seq > log->reservation.last_seq)
+                return false;
+
+        *ret_line = line;
+        *ret_length = length;
+        *ret_seq = seq;
+        return true;
+}
+
+uint64_t eventlog_dropped_seq(const EventLog *log)
+{
+        return log->dropped_seq;
 }
 
 void eventlog_report_damage(EventLog *log, uint64_t segment_id, uint64_t offset)
@@ -269,6 +524,21 @@ uint64_t eventlog_oldest_seq(const EventLog *log)
 uint64_t eventlog_newest_seq(const EventLog *log)
 {
         return log->newest_seq;
+}
+
+uint64_t eventlog_given_seq(const EventLog *log)
+{
+        return log->next_seq > 0 ? log->next_seq - 1 : 0;
+}
+
+uint64_t eventlog_recorded(const EventLog *log)
+{
+        return log->n_recorded;
+}
+
+uint64_t eventlog_lost(const EventLog *log)
+{
+        return log->n_lost;
 }
 
 uint64_t eventlog_size(const EventLog *log)

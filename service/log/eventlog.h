@@ -9,6 +9,11 @@
  * When a commit fails nothing of it counts. What could not be written is cut off again; but after a
  * failed fsync nobody knows what is on the disk, so the segment is sealed where it was good. The
  * next commit writes the same events, with the same numbers.
+ *
+ * From then on until a commit works, events may be published before they are committed, as long as
+ * their numbers are reserved (log/reservation.h), so that no crash makes them free again. The batch
+ * goes on taking events then, and drops its oldest when it is full. What was dropped, or reserved
+ * before a crash, the history says itself, in events "lost" that the next commit adds.
  */
 
 #include <stdbool.h>
@@ -65,8 +70,25 @@ int eventlog_append(EventLog *log, const Event *event, const char *position, uin
 /* Bytes that wait. */
 size_t eventlog_uncommitted(const EventLog *log);
 
-/* Returns 0 when nothing waits any more. On failure everything still does. */
+/* Returns 0 when nothing waits any more. On failure the rest still does. */
 int eventlog_commit(EventLog *log);
+
+/*
+ * After a commit failed: reserves numbers for what waits and for what is appended next, if that was
+ * not done yet. Returns 0 when all of that may be published before it is committed, and negative
+ * errno when it may not: then nothing more should be appended. -ENOTCONN: no commit failed.
+ */
+int eventlog_reserve(EventLog *log);
+
+/*
+ * The first event behind a number that is not committed and may be published all the same: its
+ * line, without "\n", valid until the log changes. Returns false if there is none.
+ */
+bool eventlog_uncommitted_next(EventLog *log, uint64_t after_seq, const char **ret_line,
+                               size_t *ret_length, uint64_t *ret_seq);
+
+/* No waiting event up to this number is recorded any more: they were dropped. 0: none was. */
+uint64_t eventlog_dropped_seq(const EventLog *log);
 
 /* Removes the oldest sealed segments until all together fit into max_size. */
 int eventlog_trim(EventLog *log);
@@ -89,7 +111,12 @@ const char *eventlog_position(const EventLog *log, const char *source);
 sd_id128_t eventlog_epoch(const EventLog *log);
 uint64_t eventlog_oldest_seq(const EventLog *log); /* 0 while there is no event */
 uint64_t eventlog_newest_seq(const EventLog *log); /* the newest committed; 0 if there is none */
+uint64_t eventlog_given_seq(const EventLog *log);  /* the newest that may have been published */
 uint64_t eventlog_size(const EventLog *log);       /* bytes of all segments */
+
+/* Since it was opened: events committed, and "lost" ones among them. */
+uint64_t eventlog_recorded(const EventLog *log);
+uint64_t eventlog_lost(const EventLog *log);
 
 /* For the reader: the folder; the segment behind the one that starts with a number; the one that a
  * number is in. NULL if there is none; valid until the log changes. */

@@ -7,6 +7,7 @@
 
 #include "history.h"
 #include "log/exit-table.h"
+#include "log/reservation.h"
 #include "tap.h"
 
 static char text[8192];
@@ -515,7 +516,7 @@ static void test_the_folder_is_removed(void)
 
         history_fill(log, 1, 5, 1);
         must(unlink(SEGMENT_ACTIVE) == 0 && unlink(HISTORY "/" EXIT_TABLE_NAME) == 0 &&
-             rmdir(HISTORY) == 0);
+             unlink(HISTORY "/" RESERVATION_NAME) == 0 && rmdir(HISTORY) == 0);
         history_fill(log, 6, 8, 1);
         tap_after(log, 0, "6-8", "the history goes on in a new one");
         tap_ok(strstr(history_reports, "made again"), "it is said: %s", history_reports);
