@@ -48,9 +48,8 @@ struct Manager {
         sd_event_source *retry; /* owned */
 
         ServiceState state;
-        char failure[1024];      /* of the history; "" while it works */
-        uint64_t n_waiting;      /* events that wait for the commit */
-        uint64_t n_lost_waiting; /* "lost" ones among them */
+        char failure[1024]; /* of the history; "" while it works */
+        bool is_published;  /* while there is a failure: what happens is published all the same */
 };
 
 /* ---- degraded ---- */
@@ -94,62 +93,87 @@ static void resume_sources(Manager *manager)
                 manager->sources[i]->ops->resume(manager->sources[i]);
 }
 
+/*
+ * A commit failed. What happens now may be published all the same, if no crash can give its number
+ * to something else.
+ */
+static void go_on_without(Manager *manager, bool is_new)
+{
+        int r;
+
+        r = eventlog_reserve(manager->log);
+        if (r < 0 && (is_new || manager->is_published))
+                log_error("No numbers can be reserved (%s): nothing is published meanwhile.",
+                          strerror(-r));
+        if (r >= 0 && !manager->is_published)
+                log_notice("Events are published all the same, and recorded when they can be.");
+        manager->is_published = r >= 0;
+        bus_committed(manager->bus);
+}
+
 static int commit(Manager *manager)
 {
         int r;
 
         r = eventlog_commit(manager->log);
+        manager->state.recorded = eventlog_recorded(manager->log);
+        manager->state.lost = eventlog_lost(manager->log);
         if (r < 0) {
+                bool is_new = *manager->failure == '\0';
+
                 set_failure(manager, eventlog_failure(manager->log));
+                go_on_without(manager, is_new);
                 retry_later(manager);
                 return r;
         }
 
-        manager->state.recorded += manager->n_waiting;
-        manager->state.lost += manager->n_lost_waiting;
-        manager->n_waiting = manager->n_lost_waiting = 0;
         turn_schedule(&manager->trim);
         turn_schedule(&manager->tend);
         bus_committed(manager->bus);
         if (*manager->failure) {
                 set_failure(manager, "");
+                manager->is_published = false;
                 resume_sources(manager);
         }
         return 0;
 }
 
-static bool is_lost(const Event *event)
+/*
+ * Degraded: an event is taken if it can be published. What happened before we listened is not, and
+ * stays where it is; so does everything if its number is not safe.
+ */
+static bool may_take(Manager *manager, const Event *event)
 {
-        const EventFields *fields = event_fields(event);
-
-        return strcmp(fields->type, "system") == 0 && strcmp(fields->status, "lost") == 0;
+        return *manager->failure == '\0' ||
+               (manager->is_published && !event_fields(event)->backlog &&
+                eventlog_reserve(manager->log) >= 0);
 }
 
 static int append(Manager *manager, const Event *event, const char *position, uint64_t *ret_seq)
 {
         int r;
 
-        /* Degraded: nothing more is taken until what waits is safe. */
-        if (*manager->failure)
+        if (*manager->failure == '\0' && eventlog_uncommitted(manager->log) >= COMMIT_SIZE)
+                (void)commit(manager);
+        if (!may_take(manager, event))
                 return -EAGAIN;
-        if (eventlog_uncommitted(manager->log) >= COMMIT_SIZE) {
-                r = commit(manager);
-                if (r < 0)
-                        return -EAGAIN;
-        }
         r = eventlog_append(manager->log, event, position, ret_seq);
-        if (r < 0)
-                return r;
 
-        manager->n_waiting++;
-        manager->n_lost_waiting += is_lost(event);
-        turn_schedule(&manager->commit);
-        return 0;
+        /* Others may have been dropped for it, whatever became of it. */
+        if (*manager->failure)
+                bus_committed(manager->bus);
+        else
+                turn_schedule(&manager->commit);
+        return r;
 }
 
+/* While it fails, the retry is soon enough. */
 static void on_commit(void *userdata)
 {
-        (void)commit(userdata);
+        Manager *manager = userdata;
+
+        if (*manager->failure == '\0')
+                (void)commit(manager);
 }
 
 /* Not in the commit, which others wait for. */
@@ -258,6 +282,8 @@ static void open_log(Manager *manager)
         turn_schedule(&manager->trim);
         turn_schedule(&manager->tend);
         bus_log_opened(manager->bus);
+        /* What the history has to say of an end that it had not seen. */
+        (void)commit(manager);
         start_sources(manager);
 }
 
@@ -265,18 +291,21 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 {
         Manager *manager = userdata;
 
-        if (eventlog_is_open(manager->log))
-                (void)commit(manager);
-        else
+        if (!eventlog_is_open(manager->log))
                 open_log(manager);
+        else if (commit(manager) < 0 && manager->is_published)
+                resume_sources(manager);
         return 0;
 }
 
 /* ---- the bus ---- */
 
+/* While nothing can be recorded it is refused: whoever calls can try again, and knows it. */
 static int on_emit(const Event *event, uint64_t *ret_seq, void *userdata)
 {
-        return append(userdata, event, NULL, ret_seq);
+        Manager *manager = userdata;
+
+        return *manager->failure ? -EAGAIN : append(manager, event, NULL, ret_seq);
 }
 
 static void on_ready(void *userdata)

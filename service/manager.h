@@ -6,8 +6,9 @@
  * a source reads it, the manager appends it to the history, commits what has come together, and
  * tells the bus, whose emitter reads it from the history and publishes it.
  *
- * While the history cannot be written the service is degraded: the sources wait where they are, so
- * that nothing is lost that their engines keep; it is tried again until it works.
+ * While the history cannot be written the service is degraded: events are numbered and published
+ * from what waits for it, and it is tried again until it works. If their numbers cannot be made
+ * safe either, or the history was never opened, the sources wait where they are.
  */
 
 #include <stdbool.h>

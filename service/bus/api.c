@@ -71,6 +71,7 @@ static int read_cursor(const EventLog *log, const char *text, uint64_t *ret_seq,
                        sd_bus_error *error)
 {
         uint64_t oldest = eventlog_oldest_seq(log), newest = eventlog_newest_seq(log);
+        uint64_t given = eventlog_given_seq(log);
         Cursor cursor, kept = { .epoch = eventlog_epoch(log) };
         char oldest_text[CURSOR_SIZE];
 
@@ -85,10 +86,11 @@ static int read_cursor(const EventLog *log, const char *text, uint64_t *ret_seq,
                         "\"\" for the oldest event.",
                         SHOWN(text));
 
-        /* Right before the oldest event, or behind all that were. */
+        /* Right before the oldest event, or behind all that were. Who listens may be further than
+         * the history, while that cannot be written. */
         kept.seq = oldest > 0 ? oldest - 1 : newest;
         if (sd_id128_equal(cursor.epoch, kept.epoch) && cursor.seq >= kept.seq &&
-            cursor.seq <= newest) {
+            cursor.seq <= given) {
                 *ret_seq = cursor.seq;
                 return 0;
         }

@@ -61,7 +61,7 @@ static inline void bus_freep(Bus **bus)
 /* The history was opened. */
 void bus_log_opened(Bus *bus);
 
-/* The history has more. */
+/* The history has more, or more waits for it that may be published, or was dropped. */
 void bus_committed(Bus *bus);
 
 void bus_degraded_changed(Bus *bus);

@@ -20,6 +20,7 @@ const Detail known_details[DETAILS_MAX] = {
         { "reason", "s", FIELD(reason), 0, true },
         { "truncated", "b", FIELD(truncated), 0, false },
         { "backlog", "b", FIELD(backlog), 0, false },
+        { "unrecorded", "b", FIELD(unrecorded), 0, false },
 #undef FIELD
 };
 

@@ -18,7 +18,7 @@ typedef struct Detail {
         bool engine;  /* an engine may say it, and so may a caller of Emit */
 } Detail;
 
-#define DETAILS_MAX 13
+#define DETAILS_MAX 14
 
 extern const Detail known_details[DETAILS_MAX];
 

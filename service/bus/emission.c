@@ -2,6 +2,7 @@
 #include "bus/emission.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -351,10 +352,18 @@ int emissions_add(Emissions *emissions, sd_bus_message *call, sd_bus_error *erro
 void emissions_committed(Emissions *emissions)
 {
         uint64_t newest = eventlog_newest_seq(emissions->host->log);
+        uint64_t dropped = eventlog_dropped_seq(emissions->host->log);
         Emission *first;
 
-        while ((first = STAILQ_FIRST(&emissions->queue)) && first->seq <= newest) {
-                sd_bus_reply_method_return(first->call, "t", first->seq);
+        while ((first = STAILQ_FIRST(&emissions->queue)) &&
+               (first->seq <= newest || first->seq <= dropped)) {
+                if (first->seq <= newest)
+                        sd_bus_reply_method_return(first->call, "t", first->seq);
+                else
+                        sd_bus_reply_method_errorf(first->call, CE_ERROR_LOG_UNAVAILABLE,
+                                                   "Event %" PRIu64 " had to be dropped while the "
+                                                   "history could not be written.",
+                                                   first->seq);
                 pop(emissions);
         }
 }

@@ -29,22 +29,34 @@ struct Emitter {
         RecordParser parser;
         Turn turn;             /* publishes some */
         sd_event_source *post; /* owned: looks whether a full queue has drained */
+        uint64_t seq;          /* the last that was published, or passed over */
         bool named;
         bool waits_for_queue;
 };
 
-static int emit_record(Emitter *emitter, const char *line, size_t length)
+/* A record that comes next. */
+typedef struct Candidate {
+        const char *line;
+        size_t length;
+        uint64_t seq;
+        bool unrecorded; /* it only waits for the history */
+} Candidate;
+
+static int emit_record(Emitter *emitter, const Candidate *candidate)
 {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *signal = NULL;
         const EventFields *event;
+        EventFields fields;
         int r;
 
-        r = record_parser_read(&emitter->parser, line, length, &event);
+        r = record_parser_read(&emitter->parser, candidate->line, candidate->length, &event);
         if (r < 0)
                 return r;
-        if (event->backlog)
+        fields = *event;
+        if (fields.backlog)
                 return 0;
-        r = bus_event_new_signal(emitter->bus, event, &signal);
+        fields.unrecorded = candidate->unrecorded;
+        r = bus_event_new_signal(emitter->bus, &fields, &signal);
         if (r < 0)
                 return r;
 
@@ -58,26 +70,54 @@ static bool queue_is_full(Emitter *emitter)
         return sd_bus_get_n_queued_write(emitter->bus, &n) >= 0 && n >= QUEUED_MAX;
 }
 
+/* The next of the history, and behind its end what waits for it. Returns as log_reader_next(). */
+static int next_candidate(Emitter *emitter, Candidate *ret)
+{
+        Candidate candidate = {};
+        int r;
+
+        r = log_reader_next(emitter->reader, &candidate.line, &candidate.length);
+        if (r < 0 || r == LOG_READER_AGAIN)
+                return r;
+        if (r > 0)
+                candidate.seq = log_reader_seq(emitter->reader);
+        else if (eventlog_uncommitted_next(emitter->log, emitter->seq, &candidate.line,
+                                           &candidate.length, &candidate.seq))
+                candidate.unrecorded = true;
+        else
+                return 0;
+
+        *ret = candidate;
+        return 1;
+}
+
 /* Returns 1 if there is more. */
 static int emit_some(Emitter *emitter)
 {
-        size_t bytes = 0, length;
+        Candidate candidate;
+        size_t bytes = 0;
 
-        for (unsigned n = 0; n < SIGNALS_PER_TURN && bytes < BYTES_PER_TURN; n++, bytes += length) {
-                const char *line;
+        for (unsigned n = 0; n < SIGNALS_PER_TURN && bytes < BYTES_PER_TURN; n++) {
                 int r;
 
                 if (queue_is_full(emitter)) {
                         emitter->waits_for_queue = true;
                         return 0;
                 }
-                r = log_reader_next(emitter->reader, &line, &length);
+                r = next_candidate(emitter, &candidate);
+                if (r == LOG_READER_AGAIN)
+                        return 1;
                 if (r <= 0)
                         return r;
-                r = emit_record(emitter, line, length);
+                bytes += candidate.length;
+                /* It was published before it was recorded. */
+                if (candidate.seq <= emitter->seq)
+                        continue;
+                emitter->seq = candidate.seq;
+                r = emit_record(emitter, &candidate);
                 if (r < 0)
-                        log_warning("Event %" PRIu64 " cannot be published: %s.",
-                                    log_reader_seq(emitter->reader), strerror(-r));
+                        log_warning("Event %" PRIu64 " cannot be published: %s.", emitter->seq,
+                                    strerror(-r));
         }
 
         return 1;
@@ -153,8 +193,8 @@ int emitter_start(Emitter *emitter)
 {
         if (emitter->reader)
                 return 0;
-        return log_reader_new(emitter->log,
-                              &(LogQuestion){ .after_seq = eventlog_newest_seq(emitter->log) },
+        emitter->seq = eventlog_newest_seq(emitter->log);
+        return log_reader_new(emitter->log, &(LogQuestion){ .after_seq = emitter->seq },
                               &emitter->reader);
 }
 

@@ -6,6 +6,10 @@
  * It reads the log like anybody else, so however much there is to publish, memory holds only what
  * sd-bus has queued; and it takes turns with everything else in the loop.
  *
+ * While the history cannot be written it goes on with what waits for that, as far as the log lets
+ * it (eventlog_uncommitted_next()), and says so in the signal; what is recorded later was
+ * published.
+ *
  * It starts behind what the history held when the service started: signals are not repeated.
  */
 

@@ -58,7 +58,8 @@ typedef struct EventFields {
         bool oom_killed;
         bool synthetic;
         bool truncated;
-        bool backlog; /* was in the engine's log when we first saw it: not signalled */
+        bool backlog;    /* was in the engine's log when we first saw it: not signalled */
+        bool unrecorded; /* of a signal alone: the history does not have the event yet */
 
         const EventAttribute *attributes; /* in the engine's order; no key stands there twice */
         size_t n_attributes;

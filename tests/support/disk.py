@@ -4,6 +4,7 @@
     Service(bus, **strace(fsync="error=EIO:when=3"))          the third fsync fails
     Service(bus, **strace(fsync="signal=SIGKILL:when=3"))     it is killed on entering it
     with tmpfs("1m") as folder:                      a small disk
+        filler = fill(folder)                        that is full, until filler.unlink()
     with Ext4() as disk:                             a real one, on a loop device
         disk.cut_power(); disk.restore_power()       what was not synced is gone; at disk.folder
 
@@ -13,6 +14,7 @@ strace runs as the child of the daemon's child (-D), so that the Service's proce
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -43,6 +45,17 @@ def tmpfs(size: str) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """Leaves no room on a disk."""
+    path = folder / "filler"
+    with path.open("wb", buffering=0) as file:
+        with contextlib.suppress(OSError):
+            while True:
+                file.write(b"x" * 4096)
+        os.fsync(file)  # it is still there after a power cut
+    return path
 
 
 def mount(*arguments: str | Path) -> None:

@@ -61,9 +61,10 @@ class Ledger:
                 ("container", "start", "", name, "", "test", 0, PAD), on_answer, on_error, 100)
 
     def hear(self, listener: Listener) -> None:
-        """What was signalled is committed."""
+        """What was signalled is committed, unless it says that it is not."""
         for event in listener.events:
-            self._learn(event.seq, event.name)
+            if not event.details.get("unrecorded"):
+                self._learn(event.seq, event.name)
 
     def check(self, client: Client) -> list[Event]:
         """Compares the history with what is known, and learns from it."""

@@ -183,6 +183,7 @@ static void test_every_detail(void)
                 .synthetic = true,
                 .truncated = true,
                 .backlog = true,
+                .unrecorded = true,
                 .attributes = attributes,
                 .n_attributes = ELEMENTSOF(attributes),
         };
@@ -193,7 +194,7 @@ static void test_every_detail(void)
                 "('oom_killed' b true)",   "('uid' u 4294967295)",
                 "('synthetic' b true)",    "('attributes' a{ss} [('a' 'b') ('c' '')])",
                 "('reason' s 'y')",        "('truncated' b true)",
-                "('backlog' b true)",
+                "('backlog' b true)",      "('unrecorded' b true)",
         };
         static const char head[] = "'container' 'died' 'i' 'n' 'm' 'e' 18446744073709551615 7 [";
         _cleanup_peers_ Peers peers = peers_new();

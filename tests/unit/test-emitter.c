@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <sys/syscall.h>
+
 #include "bus/emitter.h"
 #include "history.h"
 #include "names.h"
@@ -12,7 +15,40 @@ typedef struct Scene {
         Emitter *emitter;
         uint64_t first, last; /* signals that came in a row; 0: none */
         unsigned n_wrong;
+        unsigned n_unrecorded; /* that say that the history does not have the event */
 } Scene;
+
+/* Stands before the C library's: a full disk takes what overwrites, and nothing more. */
+static bool disk_is_full;
+
+ssize_t pwrite(int fd, const void *bytes, size_t length, off_t offset)
+{
+        struct stat st;
+
+        must(fstat(fd, &st) == 0);
+        if (disk_is_full && offset + (off_t)length > st.st_size) {
+                errno = ENOSPC;
+                return -1;
+        }
+        return syscall(SYS_pwrite64, fd, bytes, length, offset);
+}
+
+static bool is_unrecorded(sd_bus_message *message)
+{
+        const char *key;
+        int value = 0;
+
+        must(sd_bus_message_enter_container(message, 'a', "{sv}") > 0);
+        while (sd_bus_message_enter_container(message, 'e', "sv") > 0) {
+                must(sd_bus_message_read(message, "s", &key) > 0);
+                if (strcmp(key, "unrecorded") == 0)
+                        must(sd_bus_message_read(message, "v", "b", &value) > 0);
+                else
+                        must(sd_bus_message_skip(message, "v") >= 0);
+                must(sd_bus_message_exit_container(message) >= 0);
+        }
+        return value;
+}
 
 static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
@@ -23,6 +59,7 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *err
                 return 0;
         must(sd_bus_message_skip(message, "sssssst") >= 0 &&
              sd_bus_message_read(message, "t", &seq) > 0);
+        scene->n_unrecorded += is_unrecorded(message);
         scene->n_wrong += scene->last > 0 && seq != scene->last + 1;
         if (scene->first == 0)
                 scene->first = seq;
@@ -60,7 +97,7 @@ DEFINE_CLEANUP(Scene *, scene_free)
 
 static void run(Scene *scene)
 {
-        scene->first = scene->last = scene->n_wrong = 0;
+        scene->first = scene->last = scene->n_wrong = scene->n_unrecorded = 0;
         emitter_kick(scene->emitter);
         for (unsigned n_idle = 0; n_idle < 3;)
                 n_idle = sd_event_run(scene->loop, 0) > 0 ? 0 : n_idle + 1;
@@ -129,11 +166,68 @@ static void test_backlog_is_not_published(void)
         tap_eq_u64(scene->last, 5, "what comes behind it is");
 }
 
+static void test_a_full_disk_does_not_stop_it(void)
+{
+        _scratch_ Scratch scratch = scratch_enter();
+        _cleanup_(scene_freep) Scene *scene = scene_new();
+
+        emitter_set_named(scene->emitter, true);
+        history_fill(scene->log, 4, 10, 7);
+        must(history_append(scene->log, 11) == 0 && history_append(scene->log, 12) == 0);
+        disk_is_full = true;
+        must(eventlog_commit(scene->log) == -ENOSPC);
+        run(scene);
+        tap_eq_u64(scene->last, 10, "without a number that is safe nothing is published");
+        must(eventlog_reserve(scene->log) == 0);
+        run(scene);
+        tap_ok(scene->first == 11 && scene->last == 12, "what waits is");
+        tap_eq_u64(scene->n_unrecorded, 2, "and says that it waits");
+        for (uint64_t seq = 13; seq <= 3000; seq++)
+                must(eventlog_reserve(scene->log) == 0 && history_append(scene->log, seq) == 0);
+        run(scene);
+        tap_ok(scene->first == 13 && scene->last == 3000 && scene->n_wrong == 0,
+               "and so is all that comes, in order");
+        must(history_append(scene->log, 3001) == 0);
+        disk_is_full = false;
+        must(eventlog_commit(scene->log) == 0);
+        run(scene);
+        tap_ok(scene->first == 3001 && scene->last == 3001, "once recorded, nothing comes twice");
+        tap_eq_u64(scene->n_unrecorded, 0, "and what is recorded does not say that it is not");
+        history_fill(scene->log, 3002, 3500, 100);
+        run(scene);
+        tap_ok(scene->first == 3002 && scene->last == 3500 && scene->n_wrong == 0, "it goes on");
+}
+
+/* They are lost to signals as to the history, which says it. */
+static void test_what_is_dropped_first_is_not_published(void)
+{
+        _scratch_ Scratch scratch = scratch_enter();
+        _cleanup_(scene_freep) Scene *scene = scene_new();
+        uint64_t last = 4, dropped;
+
+        must(history_append(scene->log, last) == 0);
+        disk_is_full = true;
+        must(eventlog_commit(scene->log) == -ENOSPC);
+        while (eventlog_dropped_seq(scene->log) == 0)
+                must(eventlog_reserve(scene->log) == 0 && history_append(scene->log, ++last) == 0);
+        dropped = eventlog_dropped_seq(scene->log);
+        emitter_set_named(scene->emitter, true);
+        run(scene);
+        tap_ok(scene->first == dropped + 1 && scene->last == last && scene->n_wrong == 0,
+               "it goes on behind them");
+        disk_is_full = false;
+        must(eventlog_commit(scene->log) == 0);
+        run(scene);
+        tap_ok(scene->first == last + 1 && scene->last == last + 1, "and says what is lost");
+}
+
 int main(void)
 {
         test_nothing_is_published_without_the_name();
         test_only_what_is_committed_is_published();
         test_many_come_in_order();
         test_backlog_is_not_published();
+        test_a_full_disk_does_not_stop_it();
+        test_what_is_dropped_first_is_not_published();
         return tap_done();
 }
