@@ -16,6 +16,7 @@
 #include "log/batch.h"
 #include "log/exits.h"
 #include "log/losses.h"
+#include "log/record-parser.h"
 #include "log/reservation.h"
 #include "log/store.h"
 #include "model/timestamp.h"
@@ -34,6 +35,7 @@ struct EventLog {
         uint64_t segment_size, max_size;
         Store store;
         Exits *exits; /* owned; NULL while the log is not open */
+        RecordParser parser;
 
         uint64_t newest_seq; /* committed */
         uint64_t next_seq;
@@ -77,6 +79,7 @@ EventLog *eventlog_free(EventLog *log)
                 return NULL;
 
         exits_free(log->exits);
+        record_parser_done(&log->parser);
         store_done(&log->store);
         json_object_put(log->pending);
         batch_done(&log->batch);
@@ -325,45 +328,67 @@ static int take_positions_of(EventLog *log, size_t n_lines)
         return 0;
 }
 
-static int write_batch(EventLog *log, size_t size)
+static int write_batch(EventLog *log, size_t size, uint64_t *ret_offset)
 {
         int r;
 
         r = store_prepare(&log->store, log->batch.first_seq, size, log->segment_size);
-        return r < 0 ? r : store_write(&log->store, log->batch.bytes, size);
+        return r < 0 ? r : store_write(&log->store, log->batch.bytes, size, ret_offset);
 }
 
 /* A full disk takes the oldest segment first; if that does not help, no other goes with it, however
  * often it is tried. */
-static int write_or_give_room(EventLog *log, size_t size)
+static int write_or_give_room(EventLog *log, size_t size, uint64_t *ret_offset)
 {
         Store *store = &log->store;
         int r;
 
-        r = write_batch(log, size);
+        r = write_batch(log, size, ret_offset);
         if ((r == -ENOSPC || r == -EDQUOT) && !log->gave_room && store->n_segments > 2 &&
             store_drop_oldest(store) > 0) {
                 report(log, "The disk is full: the oldest segment was removed.");
                 log->gave_room = true;
-                r = write_batch(log, size);
+                r = write_batch(log, size, ret_offset);
         }
         if (r >= 0)
                 log->gave_room = false;
         return r;
 }
 
+/* Whoever keeps up with what is committed: the index, and the table of exit codes. */
+static void note_committed(EventLog *log, size_t size, uint64_t offset)
+{
+        const char *line = log->batch.bytes, *end = line + size;
+
+        while (line < end) {
+                size_t length =
+                        (size_t)((const char *)memchr(line, '\n', (size_t)(end - line)) - line);
+                const EventFields *event;
+
+                /* Without memory it is told nothing, and then not the next ones either. */
+                if (record_parser_read(&log->parser, line, length, &event) >= 0) {
+                        store_index_add(&log->store, offset, length + 1, event);
+                        exits_note(log->exits, event);
+                }
+                offset += length + 1;
+                line += length + 1;
+        }
+}
+
 /* All of the batch in one write, or a piece of one that had to wait. */
 static int commit_some(EventLog *log)
 {
         size_t n_lines = log->batch.n_lines, size = log->batch.size;
+        uint64_t offset;
         int r;
 
         if (log->error < 0)
                 size = batch_piece(&log->batch, PIECE_SIZE, &n_lines);
-        r = write_or_give_room(log, size);
+        r = write_or_give_room(log, size, &offset);
         if (r < 0)
                 return r;
 
+        note_committed(log, size, offset);
         log->newest_seq = log->batch.first_seq + n_lines - 1;
         log->n_recorded += n_lines;
         /* Without memory they are taken at the next commit: pending keeps them. */

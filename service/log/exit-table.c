@@ -258,13 +258,18 @@ static int take_larger(ExitTable *table, int directory_fd)
         return 0;
 }
 
+bool exit_table_must_grow(const ExitTable *table)
+{
+        return table->larger || table->n_entries >= (uint64_t)table->n_buckets * BUCKET_FILL;
+}
+
 int exit_table_grow(ExitTable *table, int directory_fd)
 {
         int r;
 
+        if (!exit_table_must_grow(table))
+                return 0;
         if (!table->larger) {
-                if (table->n_entries < (uint64_t)table->n_buckets * BUCKET_FILL)
-                        return 0;
                 r = start_growing(table, directory_fd);
                 return r < 0 ? r : 1;
         }

@@ -48,8 +48,10 @@ static inline void exit_table_freep(ExitTable **table)
 /* All endings up to this number are in the table, durably. */
 uint64_t exit_table_synced_seq(const ExitTable *table);
 
-/* Does a step of growing when the table is rather full. Returns 1 if there is more of it, and then
- * nothing may be put in yet; 0; or negative errno. */
+/* It is rather full, or growing: nothing may be put in yet. */
+bool exit_table_must_grow(const ExitTable *table);
+
+/* Does a step of growing if it must. Returns 1 if there is more of it, 0, or negative errno. */
 int exit_table_grow(ExitTable *table, int directory_fd);
 
 /* Whether an event tells how something ended; others need not be put in. */

@@ -13,11 +13,11 @@
 #define RECORDS_PER_STEP 500
 
 struct Exits {
-        EventLog *log;     /* weak */
-        ExitTable *table;  /* owned; NULL: it cannot be had */
-        Filter *filter;    /* owned: of what ends */
+        EventLog *log;    /* weak */
+        ExitTable *table; /* owned; NULL: it cannot be had */
+        Filter *filter;   /* owned: of what ends */
         RecordParser parser;
-        LogReader *reader; /* owned: behind what is in the table */
+        LogReader *reader; /* owned: behind what is in the table; NULL: that is all there is */
         uint64_t seq;      /* all endings up to here are in the table */
         uint64_t segment;  /* ID of the one that the seq is in */
 };
@@ -35,9 +35,7 @@ static int open_table(Exits *exits)
         if (exits->seq > eventlog_newest_seq(exits->log))
                 exits->seq = 0;
         exits->reader = log_reader_free(exits->reader);
-        return log_reader_new(exits->log,
-                              &(LogQuestion){ .after_seq = exits->seq, .filter = exits->filter },
-                              &exits->reader);
+        return 0;
 }
 
 /* It is damaged, or cannot be written: it is made again, once. */
@@ -89,9 +87,38 @@ Exits *exits_free(Exits *exits)
         return NULL;
 }
 
+void exits_note(Exits *exits, const EventFields *event)
+{
+        int r;
+
+        if (!exits->table || event->seq != exits->seq + 1)
+                return;
+        if (exit_table_concerns(event)) {
+                if (exit_table_must_grow(exits->table))
+                        return;
+                r = exit_table_put(exits->table, event);
+                if (r < 0) {
+                        give_up(exits, r);
+                        return;
+                }
+        }
+        exits->seq = event->seq;
+}
+
 /* Returns 1 if there may be more, 0 at the end of the log. */
 static int feed(Exits *exits)
 {
+        if (exits->seq == eventlog_newest_seq(exits->log))
+                return 0;
+        if (!exits->reader) {
+                const LogQuestion question = { .after_seq = exits->seq, .filter = exits->filter };
+                int r;
+
+                r = log_reader_new(exits->log, &question, &exits->reader);
+                if (r < 0)
+                        return r;
+        }
+
         for (unsigned n = 0; n < RECORDS_PER_STEP; n++) {
                 const EventFields *event = NULL;
                 const uint64_t newest = eventlog_newest_seq(exits->log);
@@ -100,8 +127,10 @@ static int feed(Exits *exits)
                 int r;
 
                 r = log_reader_next(exits->reader, &line, &length);
-                if (r == 0)
+                if (r == 0) {
                         exits->seq = newest;
+                        exits->reader = log_reader_free(exits->reader);
+                }
                 if (r <= 0 || r == LOG_READER_AGAIN)
                         return r < 0 ? r : r > 0;
                 r = record_parser_read(&exits->parser, line, length, &event);

@@ -3,7 +3,8 @@
 
 /*
  * Exits: answers how an exec session or a container ended from the table of exit codes
- * (log/exit-table.h), which it fills from the log behind what is recorded.
+ * (log/exit-table.h), which it fills with what is committed. What it was not told, being new, or
+ * because the table was being made larger, it reads from the log.
  */
 
 #include <stdint.h>
@@ -24,6 +25,9 @@ static inline void exits_freep(Exits **exits)
 {
         exits_free(*exits);
 }
+
+/* An event was committed, the next behind those that it was told of before. */
+void exits_note(Exits *exits, const EventFields *event);
 
 /* Does a step of bringing the table up to the log. Returns 1 if there is more to do. */
 int exits_tend(Exits *exits);

@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "log/block-file.h"
+#include "log/index-key.h"
 
 static const char MAGIC[8] = { 'C', 'E', 'V', 'I', 'N', 'D', 'E', 'X' };
 
@@ -230,54 +231,128 @@ static void put_slot(uint8_t *buckets, uint32_t n_buckets, uint64_t key, uint32_
         }
 }
 
-/* Fills all buckets, and tells how many bytes the postings take. */
-static int make_buckets(const IndexMemory *memory, uint32_t n_buckets, uint8_t *buckets,
-                        uint64_t *ret_size)
-{
-        uint64_t place = 0;
+/*
+ * Where the postings of each key come to stand. A container's ID, its name and labels that it alone
+ * has are in the same lines: postings that are equal are written once.
+ */
+typedef struct Places {
+        uint32_t *of_key;  /* owned: for each key a place, or PLACE_DENSE */
+        bool *is_shared;   /* owned: written with an earlier key */
+        uint32_t *table;   /* owned: open addressing; key number + 1 by what its postings are */
+        size_t table_size; /* a power of two */
+        uint64_t size;     /* of all postings, with their headers */
+} Places;
 
+static void places_done(Places *places)
+{
+        free(places->of_key);
+        free(places->is_shared);
+        free(places->table);
+}
+
+static int places_init(Places *places, size_t n_keys)
+{
+        *places = (Places){ .table_size = 1024 };
+        while (places->table_size < n_keys * 2)
+                places->table_size *= 2;
+        places->of_key = calloc(n_keys + 1, sizeof(uint32_t));
+        places->is_shared = calloc(n_keys + 1, sizeof(bool));
+        places->table = calloc(places->table_size, sizeof(uint32_t));
+        if (places->of_key && places->is_shared && places->table)
+                return 0;
+
+        places_done(places);
+        return -ENOMEM;
+}
+
+/* The number of an earlier key with equal postings, and 1; or the free place for this one. */
+static uint32_t *find_equal(const Places *places, const IndexMemory *memory,
+                            const IndexPostings *postings)
+{
+        size_t i = index_key(0, INDEX_TYPE, (const char *)postings->bytes, postings->size);
+
+        for (;; i++) {
+                uint32_t *number = places->table + (i & (places->table_size - 1));
+                IndexPostings other;
+
+                if (*number == 0)
+                        return number;
+                index_memory_key(memory, *number - 1, &other);
+                if (other.size == postings->size && other.count == postings->count &&
+                    memcmp(other.bytes, postings->bytes, other.size) == 0)
+                        return number;
+        }
+}
+
+static size_t encode_postings_header(const IndexPostings *postings,
+                                     uint8_t header[static POSTINGS_HEADER_MAX])
+{
+        return (size_t)(put_leb128(put_leb128(header, postings->count), (uint32_t)postings->size) -
+                        header);
+}
+
+static int find_places(Places *places, const IndexMemory *memory)
+{
         for (size_t i = 0; i < index_memory_n_keys(memory); i++) {
                 uint8_t header[POSTINGS_HEADER_MAX];
                 IndexPostings postings;
-                uint64_t key = index_memory_key(memory, i, &postings);
+                uint32_t *number;
 
+                index_memory_key(memory, i, &postings);
                 if (postings.dense) {
-                        put_slot(buckets, n_buckets, key, PLACE_DENSE);
+                        places->of_key[i] = PLACE_DENSE;
                         continue;
                 }
-                if (place >= PLACE_DENSE)
+                number = find_equal(places, memory, &postings);
+                if (*number > 0) {
+                        places->of_key[i] = places->of_key[*number - 1];
+                        places->is_shared[i] = true;
+                        continue;
+                }
+                if (places->size >= PLACE_DENSE)
                         return -EFBIG;
-                put_slot(buckets, n_buckets, key, (uint32_t)place);
-                place += (uint64_t)(put_leb128(put_leb128(header, postings.count),
-                                               (uint32_t)postings.size) -
-                                    header) +
-                         postings.size;
+                *number = (uint32_t)i + 1;
+                places->of_key[i] = (uint32_t)places->size;
+                places->size += encode_postings_header(&postings, header) + postings.size;
         }
 
-        *ret_size = place;
         return 0;
 }
 
-static int write_postings(BlockWriter *writer, const IndexMemory *memory)
+static void fill_buckets(const Places *places, const IndexMemory *memory, uint32_t n_buckets,
+                         uint8_t *buckets)
 {
         for (size_t i = 0; i < index_memory_n_keys(memory); i++) {
-                uint8_t header[POSTINGS_HEADER_MAX], *end;
+                IndexPostings postings;
+
+                put_slot(buckets, n_buckets, index_memory_key(memory, i, &postings),
+                         places->of_key[i]);
+        }
+}
+
+static int write_postings(BlockWriter *writer, const Places *places, const IndexMemory *memory)
+{
+        for (size_t i = 0; i < index_memory_n_keys(memory); i++) {
+                uint8_t header[POSTINGS_HEADER_MAX];
                 IndexPostings postings;
                 int r;
 
-                index_memory_key(memory, i, &postings);
-                if (postings.dense)
+                if (places->of_key[i] == PLACE_DENSE || places->is_shared[i])
                         continue;
-                end = put_leb128(put_leb128(header, postings.count), (uint32_t)postings.size);
-                if ((r = block_writer_put(writer, header, (size_t)(end - header))) < 0 ||
-                    (r = block_writer_put(writer, postings.bytes, postings.size)) < 0)
+                index_memory_key(memory, i, &postings);
+                r = block_writer_put(writer, header, encode_postings_header(&postings, header));
+                if (r < 0)
+                        return r;
+                r = block_writer_put(writer, postings.bytes, postings.size);
+                if (r < 0)
                         return r;
         }
 
         return block_writer_flush(writer);
 }
 
-static int write_all(BlockWriter *writer, const IndexMemory *memory, const IndexOwner *owner)
+static int write_parts(BlockWriter *writer, const IndexMemory *memory, const Places *places,
+                       const IndexOwner *owner)
 {
         _cleanup_free_ uint8_t *buckets = NULL;
         uint8_t header[BLOCK_CONTENT] = {};
@@ -285,8 +360,8 @@ static int write_all(BlockWriter *writer, const IndexMemory *memory, const Index
                 .summary = *index_memory_summary(memory),
                 .seed = index_memory_seed(memory),
                 .n_buckets = (uint32_t)(index_memory_n_keys(memory) / BUCKET_FILL) + 1,
+                .n_posting_blocks = (uint32_t)blocks_for(places->size),
         };
-        uint64_t postings_size;
         size_t n_marks;
         int r;
 
@@ -295,17 +370,29 @@ static int write_all(BlockWriter *writer, const IndexMemory *memory, const Index
         buckets = calloc(file.n_buckets, BLOCK_CONTENT);
         if (!buckets)
                 return -ENOMEM;
-        r = make_buckets(memory, file.n_buckets, buckets, &postings_size);
-        if (r < 0)
-                return r;
-        file.n_posting_blocks = (uint32_t)blocks_for(postings_size);
-
+        fill_buckets(places, memory, file.n_buckets, buckets);
         encode_header(&file, owner, header);
+
         if ((r = block_writer_put(writer, header, sizeof(header))) < 0 ||
             (r = write_marks(writer, memory)) < 0 ||
             (r = block_writer_put(writer, buckets, (size_t)file.n_buckets * BLOCK_CONTENT)) < 0)
                 return r;
-        return write_postings(writer, memory);
+        return write_postings(writer, places, memory);
+}
+
+static int write_all(BlockWriter *writer, const IndexMemory *memory, const IndexOwner *owner)
+{
+        Places places;
+        int r;
+
+        r = places_init(&places, index_memory_n_keys(memory));
+        if (r < 0)
+                return r;
+        r = find_places(&places, memory);
+        if (r >= 0)
+                r = write_parts(writer, memory, &places, owner);
+        places_done(&places);
+        return r;
 }
 
 int index_file_write(int directory_fd, const char *name, const IndexMemory *memory,

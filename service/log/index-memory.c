@@ -14,6 +14,12 @@
 /* Two thirds of the keys have no more postings than fit there. */
 #define INLINE_SIZE 12
 
+/* With so many records behind it, a key that is dense stays so: its postings go. */
+#define GIVE_UP_RECORDS 4096
+
+/* The size of postings that were given up. */
+#define GIVEN_UP UINT32_MAX
+
 /* A difference of offsets, of 32 bits, in LEB128. */
 #define DIFFERENCE_SIZE 5
 
@@ -177,14 +183,26 @@ static uint8_t *list_reserve(List *list)
         return bytes + list->size;
 }
 
-static int list_add(List *list, uint32_t offset)
+static void give_up(List *list)
+{
+        if (list->allocated > 0)
+                free(list->bytes);
+        list->allocated = 0;
+        list->size = GIVEN_UP;
+}
+
+static int list_add(List *list, uint32_t offset, uint32_t n_records)
 {
         uint32_t difference = offset - list->last;
         uint8_t *bytes;
 
-        /* Two keys of one event that fall together. */
-        if (difference == 0)
+        /* Two keys of one event that fall together; or nothing to tell any more. */
+        if (difference == 0 || list->size == GIVEN_UP)
                 return 0;
+        if (n_records > GIVE_UP_RECORDS && index_is_dense(list->count, n_records)) {
+                give_up(list);
+                return 0;
+        }
         bytes = list_reserve(list);
         if (!bytes)
                 return -ENOMEM;
@@ -261,7 +279,7 @@ int index_memory_add(IndexMemory *index, uint64_t offset, size_t length, const E
                 r = get_list(index, keys[i], &list);
                 if (r < 0)
                         return r;
-                r = list_add(list, (uint32_t)offset);
+                r = list_add(list, (uint32_t)offset, index->summary.n_records);
                 if (r < 0)
                         return r;
         }
@@ -307,6 +325,8 @@ uint64_t index_memory_seed(const IndexMemory *index)
 
 static IndexPostings list_postings(const IndexMemory *index, const List *list)
 {
+        if (list->size == GIVEN_UP)
+                return (IndexPostings){ .count = index->summary.n_records, .dense = true };
         return (IndexPostings){
                 .count = list->count,
                 .dense = index_is_dense(list->count, index->summary.n_records),

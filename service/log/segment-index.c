@@ -37,15 +37,11 @@ void segment_index_begin(SegmentIndex *index, uint64_t header_size)
                 index_memory_skip(index->memory, header_size, false);
 }
 
-void segment_index_add(SegmentIndex *index, uint64_t offset, const char *lines, size_t size)
+void segment_index_add(SegmentIndex *index, uint64_t offset, size_t length,
+                       const EventFields *event)
 {
-        const char *line = lines, *end = lines + size, *newline;
-
-        for (; index->memory && (newline = memchr(line, '\n', (size_t)(end - line)));
-             line = newline + 1)
-                if (index_memory_add_line(index->memory, offset + (uint64_t)(line - lines), line,
-                                          (size_t)(newline - line)) < 0)
-                        index->memory = index_memory_free(index->memory);
+        if (index->memory && index_memory_add(index->memory, offset, length, event) < 0)
+                index->memory = index_memory_free(index->memory);
 }
 
 static IndexOwner owner_of(const Segment *segment, sd_id128_t epoch)

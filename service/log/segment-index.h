@@ -38,10 +38,11 @@ static inline void segment_index_freep(SegmentIndex **index)
 void segment_index_begin(SegmentIndex *index, uint64_t header_size);
 
 /*
- * Adds the records of whole lines that stand at an offset of the segment. If that fails there is no
- * index any more.
+ * Adds the record of an event that was written in the line [offset, offset + length). If that fails
+ * there is no index any more, until one is made from the file.
  */
-void segment_index_add(SegmentIndex *index, uint64_t offset, const char *lines, size_t size);
+void segment_index_add(SegmentIndex *index, uint64_t offset, size_t length,
+                       const EventFields *event);
 
 /* What there is; opens the file of a sealed segment when it is first asked for. */
 Index segment_index_get(SegmentIndex *index, int directory_fd, const Segment *segment,

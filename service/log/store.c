@@ -389,7 +389,7 @@ int store_prepare(Store *store, uint64_t first_seq, size_t size, uint64_t segmen
         return start_segment(store, first_seq);
 }
 
-int store_write(Store *store, const char *bytes, size_t size)
+int store_write(Store *store, const char *bytes, size_t size, uint64_t *ret_offset)
 {
         Segment *active = active_segment(store);
         int r;
@@ -404,7 +404,7 @@ int store_write(Store *store, const char *bytes, size_t size)
                 give_up_segment(store, r);
                 return r;
         }
-        segment_index_add(active->index, active->size, bytes, size);
+        *ret_offset = active->size;
         active->size += size;
         return 0;
 }
@@ -419,6 +419,11 @@ static Segment *find_segment(Store *store, const Segment *segment)
                         return store->segments + i;
 
         return NULL;
+}
+
+void store_index_add(Store *store, uint64_t offset, size_t length, const EventFields *event)
+{
+        segment_index_add(active_segment(store)->index, offset, length, event);
 }
 
 Index store_index(Store *store, const Segment *segment)

@@ -56,8 +56,12 @@ void store_close(Store *store);
  * number "first_seq". */
 int store_prepare(Store *store, uint64_t first_seq, size_t size, uint64_t segment_size);
 
-/* Appends whole lines to the active segment, durably. On failure nothing of it counts. */
-int store_write(Store *store, const char *bytes, size_t size);
+/* Appends whole lines to the active segment, durably, and tells where they stand. On failure
+ * nothing of it counts. */
+int store_write(Store *store, const char *bytes, size_t size, uint64_t *ret_offset);
+
+/* Adds an event to the index of the active segment, in the order in which they were written. */
+void store_index_add(Store *store, uint64_t offset, size_t length, const EventFields *event);
 
 /* Removes the oldest sealed segment. Returns 1 if there was one. */
 int store_drop_oldest(Store *store);

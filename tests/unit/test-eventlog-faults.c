@@ -388,10 +388,11 @@ static void test_what_is_written_is_synced(void)
         tap_ok(renamed && strchr(renamed, 's'), "and its place");
         start_over((Faults){});
         history_fill(log, 1, 1, 1);
-        tap_eq_str(strchr(trace, 'w'), "ws", "a batch");
+        /* The last write is the table of exit codes, which needs no sync: the log has it all. */
+        tap_eq_str(strchr(trace, 'w'), "wsw", "a batch");
         start_over((Faults){});
         history_fill(log, 2, 2, 1);
-        tap_eq_str(strchr(trace, 'w'), "wsrrsws",
+        tap_eq_str(strchr(trace, 'w'), "wsrrswsw",
                    "a segment that is sealed, the next, and a batch");
 }
 

@@ -221,16 +221,14 @@ static void test_behind_a_log(void)
         _cleanup_log_ EventLog *log = history_open(4096);
 
         record(log, "exec_died", "c", "x1", 1);
-        tap_eq_int(ask_log(log, true, "x1"), -2, "what came just now is not in it");
-        tend(log);
-        tap_eq_int(ask_log(log, true, "x1"), 1, "soon it is");
+        tap_eq_int(ask_log(log, true, "x1"), 1, "what came just now is in it");
         record(log, "died", "c", NULL, 2);
-        tend(log);
         tap_eq_int(ask_log(log, false, "c"), 2, "a container's too");
-        record(log, "died", "c", NULL, 3);
-        tap_eq_int(ask_log(log, false, "c"), -2, "not while there may be a later word");
+        record(log, "exec_died", "c", "x1", 4);
         tap_eq_int(ask_log(log, true, "x1"), 1, "of an exec session the first word stays");
-        history_fill(log, 4, 500, 10);
+        record(log, "died", "c", NULL, 3);
+        tap_eq_int(ask_log(log, false, "c"), 3, "of a container the last counts");
+        history_fill(log, 5, 500, 10);
 
         /* Whatever the table was like when the power went, it is brought up to the log. */
         eventlog_free(TAKE_PTR(log));
@@ -240,6 +238,8 @@ static void test_behind_a_log(void)
                 if (i == 2)
                         file_append(HISTORY "/" EXIT_TABLE_NAME, "x");
                 log = history_open(4096);
+                if (i == 1)
+                        tap_eq_int(ask_log(log, false, "c"), -2, "there may be a later word");
                 tend(log);
                 tap_eq_int(ask_log(log, true, "x1"), 1, "start %u: the exec session", i);
                 tap_eq_int(ask_log(log, false, "c"), 3, "start %u: the container", i);

@@ -16,8 +16,10 @@ static void report(const char *sentence, void *userdata)
 
 static void store_fill(Store *store, uint64_t seq)
 {
+        uint64_t offset;
+
         must(store_prepare(store, seq, strlen(TEXT), 400) == 0);
-        must(store_write(store, TEXT, strlen(TEXT)) == 0);
+        must(store_write(store, TEXT, strlen(TEXT), &offset) == 0);
 }
 
 static Store *store_new(unsigned *n_reports)
