@@ -2,129 +2,65 @@
 #include "bus/api.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/utf8.h"
 #include "bus/auth.h"
 #include "bus/emission.h"
 #include "bus/query.h"
+#include "bus/question.h"
+#include "bus/stream.h"
 #include "config.h"
-#include "model/cursor.h"
-#include "model/filter.h"
 #include "names.h"
 
 struct Api {
         const BusHost *host;  /* weak */
         Auth *auth;           /* owned */
         Queries *queries;     /* owned */
+        Streams *streams;     /* owned */
         sd_bus_slot *slot;    /* owned: the vtable */
         Emissions *emissions; /* owned */
 };
 
 /* ---- queries ---- */
 
-static int read_filter(sd_bus_message *call, Filter **ret, sd_bus_error *error)
-{
-        char message[FILTER_MESSAGE_SIZE] = "";
-        char **terms = NULL;
-        int r;
-
-        r = sd_bus_message_read_strv(call, &terms);
-        if (r < 0)
-                return r;
-        r = filter_new((const char *const *)terms, ret, message);
-        for (char **term = terms; term && *term; term++)
-                free(*term);
-        free(terms);
-        if (r == -EINVAL)
-                return sd_bus_error_set(error, CE_ERROR_INVALID_FILTER, message);
-        return r;
-}
-
 static int method_query(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
-        _cleanup_(filter_freep) Filter *filter = NULL;
+        _cleanup_question_ Question question = {};
         Api *api = userdata;
-        uint64_t since, until;
         int r;
 
-        r = sd_bus_message_read(call, "tt", &since, &until);
+        r = question_read_range(&question, call, error);
         if (r < 0)
                 return r;
-        if (until > 0 && until < since)
-                return sd_bus_error_setf(error, CE_ERROR_INVALID_TIME,
-                                         "The time range ends at %" PRIu64 ", before it starts at "
-                                         "%" PRIu64 ": give since_nsec <= until_nsec.",
-                                         until, since);
-        r = read_filter(call, &filter, error);
+        r = question_read_filters(&question, call, error);
         if (r < 0)
                 return r;
 
-        return queries_page(api->queries, call, 0, since, until, TAKE_PTR(filter), error);
-}
-
-/* The number behind which to start. */
-static int read_cursor(const EventLog *log, const char *text, uint64_t *ret_seq,
-                       sd_bus_error *error)
-{
-        uint64_t oldest = eventlog_oldest_seq(log), newest = eventlog_newest_seq(log);
-        uint64_t given = eventlog_given_seq(log);
-        Cursor cursor, kept = { .epoch = eventlog_epoch(log) };
-        char oldest_text[CURSOR_SIZE];
-
-        if (*text == '\0') {
-                *ret_seq = 0;
-                return 0;
-        }
-        if (cursor_parse(text, &cursor) < 0)
-                return sd_bus_error_setf(
-                        error, CE_ERROR_INVALID_ARGS,
-                        "\"%.*s\" is no cursor: give one that a query returned, or "
-                        "\"\" for the oldest event.",
-                        SHOWN(text));
-
-        /* Right before the oldest event, or behind all that were. Who listens may be further than
-         * the history, while that cannot be written. */
-        kept.seq = oldest > 0 ? oldest - 1 : newest;
-        if (sd_id128_equal(cursor.epoch, kept.epoch) && cursor.seq >= kept.seq &&
-            cursor.seq <= given) {
-                *ret_seq = cursor.seq;
-                return 0;
-        }
-
-        cursor_format(&kept, oldest_text);
-        return sd_bus_error_setf(
-                error, CE_ERROR_CURSOR_EXPIRED,
-                "The history does not go on from \"%s\": the oldest cursor kept is "
-                "\"%s\".",
-                text, oldest_text);
+        return queries_page(api->queries, call, 0, question.since_nsec, question.until_nsec,
+                            TAKE_PTR(question.filter), error);
 }
 
 static int method_query_after(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
-        _cleanup_(filter_freep) Filter *filter = NULL;
+        _cleanup_question_ Question question = {};
         Api *api = userdata;
-        const char *cursor;
-        uint64_t until, after = 0;
+        uint64_t until;
         int r;
 
-        r = sd_bus_message_read(call, "st", &cursor, &until);
+        r = question_read_cursor(&question, api->host->log, call, error);
         if (r < 0)
                 return r;
-        if (!eventlog_is_open(api->host->log))
-                return sd_bus_error_set(error, CE_ERROR_LOG_UNAVAILABLE,
-                                        eventlog_failure(api->host->log));
-        r = read_cursor(api->host->log, cursor, &after, error);
+        r = sd_bus_message_read(call, "t", &until);
         if (r < 0)
                 return r;
-        r = read_filter(call, &filter, error);
+        r = question_read_filters(&question, call, error);
         if (r < 0)
                 return r;
 
-        return queries_page(api->queries, call, after, 0, until, TAKE_PTR(filter), error);
+        return queries_page(api->queries, call, question.after, 0, until, TAKE_PTR(question.filter),
+                            error);
 }
 
 static int answer_exit_code(Api *api, sd_bus_message *call, ExitCodeKind kind, sd_bus_error *error)
@@ -148,6 +84,39 @@ static int method_container_exit_code(sd_bus_message *call, void *userdata, sd_b
         return answer_exit_code(userdata, call, EXIT_CODE_CONTAINER, error);
 }
 
+static int stream_identified(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+        _cleanup_question_ Question question = {};
+        const Api *api = userdata;
+        int follow, r;
+        uid_t uid;
+
+        r = question_read_cursor(&question, api->host->log, call, error);
+        if (r < 0)
+                return r;
+        r = question_read_range(&question, call, error);
+        if (r < 0)
+                return r;
+        r = question_read_filters(&question, call, error);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_read(call, "b", &follow);
+        if (r < 0)
+                return r;
+        r = auth_uid(api->auth, call, &uid);
+        if (r < 0)
+                return r;
+
+        return streams_add(api->streams, call, uid, &question, follow, error);
+}
+
+static int method_stream(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+        Api *api = userdata;
+
+        return auth_identify(api->auth, call, stream_identified, api, error);
+}
+
 static int emit_authorized(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
         const Api *api = userdata;
@@ -165,6 +134,7 @@ static int method_emit(sd_bus_message *call, void *userdata, sd_bus_error *error
 void api_committed(Api *api)
 {
         emissions_committed(api->emissions);
+        streams_committed(api->streams);
 }
 
 /* ---- properties ---- */
@@ -241,6 +211,11 @@ static const sd_bus_vtable vtable[] = {
                 "QueryAfter", SD_BUS_ARGS("s", cursor, "t", until_nsec, "as", filters),
                 SD_BUS_RESULT("a" CE_EVENT_SIGNATURE, events, "s", cursor, "b", more),
                 method_query_after, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Stream",
+                                SD_BUS_ARGS("s", after, "t", since_nsec, "t", until_nsec, "as",
+                                            filters, "b", follow),
+                                SD_BUS_RESULT("h", pipe), method_stream,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ExecExitCode", SD_BUS_ARGS("s", id), SD_BUS_RESULT("i", exit_code),
                                 method_exec_exit_code, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ContainerExitCode", SD_BUS_ARGS("s", id),
@@ -289,6 +264,9 @@ int api_new(sd_bus *bus, const BusHost *host, Api **ret)
         r = queries_new(host->loop, host->log, &api->queries);
         if (r < 0)
                 return r;
+        r = streams_new(host->loop, host->log, &api->streams);
+        if (r < 0)
+                return r;
         r = sd_bus_add_object_vtable(bus, &api->slot, CE_OBJECT_PATH, CE_INTERFACE, vtable, api);
         if (r < 0)
                 return r;
@@ -305,6 +283,7 @@ Api *api_free(Api *api)
         sd_bus_slot_unref(api->slot);
         emissions_free(api->emissions);
         queries_free(api->queries);
+        streams_free(api->streams);
         auth_free(api->auth);
         free(api);
         return NULL;

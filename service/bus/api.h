@@ -25,5 +25,5 @@ static inline void api_freep(Api **api)
         api_free(*api);
 }
 
-/* Answers the calls of Emit whose events are committed. */
+/* Answers the calls of Emit whose events are committed, and lets streams go on. */
 void api_committed(Api *api);

@@ -64,6 +64,19 @@ def the_python_example_follows() -> None:
 
 
 @test
+def the_python_example_reads_the_pipe() -> None:
+    with tempfile.TemporaryDirectory() as folder, Bus() as bus, Service(bus):
+        for name in ("web", "db"):
+            bus.client().emit(type="container", status="died", name=name)
+        bus.client().emit(type="container", status="start", name="web")
+        program = Path(folder, "example.py")
+        program.write_text(example("python", ".Stream("))
+        output = subprocess.run([sys.executable, str(program)], env=bus.environment, check=True,
+                                text=True, capture_output=True, timeout=patience(10)).stdout
+    equal(output, "1 container died web\n2 container died db\n")
+
+
+@test
 def the_c_example_follows() -> None:
     if not shutil.which("cc"):
         skip("there is no cc")

@@ -115,6 +115,8 @@ def the_wire_carries_what_the_xml_says() -> None:
             reply = client.message(method, *arguments,
                                    signature={"Query": "ttas", "QueryAfter": "stas"}[method])
             equal(reply.get_signature(), f"a({EVENT})sb")
+        reply = client.message("Stream", "", 0, 0, [], False, signature="sttasb")
+        equal(reply.get_signature(), "h")
 
 
 @test
