@@ -20,8 +20,13 @@
 #define SEGMENT_SIZE_DEFAULT (UINT64_C(32) * 1024 * 1024)
 #define MAX_SIZE_DEFAULT     (UINT64_C(256) * 1024 * 1024)
 
+#define KEEP_FREE_PERCENT_DEFAULT 5
+
 /* Below this a segment would be hardly more than its header. */
 #define SIZE_MIN (4 * 1024)
+
+/* More is no limit but a mistake: no history would be left. */
+#define KEEP_FREE_PERCENT_MAX 95
 
 /* So that sums of sizes stay far from the end of the number. */
 #define SIZE_MAX_BYTES (UINT64_C(1) << 60)
@@ -95,26 +100,16 @@ static const char *set_events_log(const char *value, Loading *loading)
 /* A number of bytes, or one with K, M, G or T (powers of 1024), as systemd has it. */
 static const char *set_size(uint64_t *place, const char *value, Loading *loading)
 {
-        static const char units[] = "KMGT";
-        _cleanup_free_ char *digits = strdup(value);
-        size_t length = strlen(value);
-        const char *unit;
         uint64_t size;
 
-        if (!digits) {
-                loading->no_memory = true;
-                return NULL;
+        switch (parse_size(value, &size)) {
+        case 0:
+                break;
+        case -ERANGE:
+                return "use at most 1048576T";
+        default:
+                return "use a size like \"32M\"";
         }
-        if (length == 0)
-                return "use a size like \"32M\"";
-        unit = strchr(units, digits[length - 1]);
-        if (unit)
-                digits[length - 1] = '\0';
-        if (parse_u64(digits, &size) < 0)
-                return "use a size like \"32M\"";
-        for (const char *p = units; unit && p <= unit; p++)
-                if (__builtin_mul_overflow(size, 1024, &size))
-                        return "use at most 1048576T";
         if (size < SIZE_MIN || size > SIZE_MAX_BYTES)
                 return "use at least 4K and at most 1048576T";
 
@@ -130,6 +125,44 @@ static const char *set_segment_size(const char *value, Loading *loading)
 static const char *set_max_size(const char *value, Loading *loading)
 {
         return set_size(&loading->configuration.max_size, value, loading);
+}
+
+/* "90d", "5min", "1w 2d"; 0 or nothing is no limit. */
+static const char *set_max_age(const char *value, Loading *loading)
+{
+        uint64_t usec = 0;
+
+        if (*value && parse_timespan(value, &usec) < 0)
+                return "use a time like \"90d\" or \"12h\"";
+        if (usec > UINT64_MAX / 1000)
+                return "use at most 500y";
+
+        loading->configuration.max_age_nsec = usec * 1000;
+        return NULL;
+}
+
+static const char *set_keep_free(const char *value, Loading *loading)
+{
+        Configuration *configuration = &loading->configuration;
+        size_t length = strlen(value);
+        char digits[4] = "";
+        uint64_t size;
+
+        if (length > 0 && value[length - 1] == '%') {
+                if (length <= sizeof(digits))
+                        memcpy(digits, value, length - 1);
+                if (parse_u64(digits, &size) < 0 || size > KEEP_FREE_PERCENT_MAX)
+                        return "use at most \"95%\"";
+                configuration->keep_free = 0;
+                configuration->keep_free_percent = (unsigned)size;
+                return NULL;
+        }
+        if (parse_size(value, &size) < 0 || size > SIZE_MAX_BYTES)
+                return "use a size like \"1G\", a part like \"5%\", or 0 for no limit";
+
+        configuration->keep_free = size;
+        configuration->keep_free_percent = 0;
+        return NULL;
 }
 
 /* "auto" waits for Podman's files as "yes" does; both cost nothing while there are none. */
@@ -149,9 +182,14 @@ static const struct {
         const char *key;
         const char *(*set)(const char *value, Loading *loading);
 } keys[] = {
-        { "Log", "Backend", set_backend },           { "Log", "Directory", set_directory },
-        { "Log", "SegmentSize", set_segment_size },  { "Log", "MaxSize", set_max_size },
-        { "Podman", "Enabled", set_podman_enabled }, { "Podman", "EventsLog", set_events_log },
+        { "Log", "Backend", set_backend },
+        { "Log", "Directory", set_directory },
+        { "Log", "SegmentSize", set_segment_size },
+        { "Log", "MaxSize", set_max_size },
+        { "Log", "MaxAge", set_max_age },
+        { "Log", "KeepFree", set_keep_free },
+        { "Podman", "Enabled", set_podman_enabled },
+        { "Podman", "EventsLog", set_events_log },
 };
 
 /* ---- files ---- */
@@ -259,6 +297,7 @@ int configuration_load(const char *file, bool user, Configuration *ret)
                 .configuration = {
                         .segment_size = SEGMENT_SIZE_DEFAULT,
                         .max_size = MAX_SIZE_DEFAULT,
+                        .keep_free_percent = KEEP_FREE_PERCENT_DEFAULT,
                         .podman_enabled = true,
                 },
         };

@@ -14,6 +14,11 @@ typedef struct Configuration {
         char *directory;       /* owned: of the history */
         uint64_t segment_size; /* bytes */
         uint64_t max_size;     /* bytes */
+        uint64_t max_age_nsec; /* 0: no limit */
+
+        /* What is to stay free of the disk: bytes, or a part of it. */
+        uint64_t keep_free;
+        unsigned keep_free_percent;
 
         bool podman_enabled;
         char *podman_events_log; /* owned; NULL: found out by sources/podman-config.h */

@@ -30,6 +30,12 @@
  */
 #define SEGMENTS_MIN 4
 
+/* Age and free space change without us: how often they are looked at, unless something is recorded.
+ * With a limit to the age more often, if that is short. */
+#define TRIM_USEC     UINT64_C(60000000)
+#define TRIM_USEC_MIN UINT64_C(1000000)
+#define TRIMS_PER_AGE 16
+
 /* There is one kind of source yet. */
 #define SOURCES_MAX 1
 
@@ -43,8 +49,10 @@ struct Manager {
         Bus *bus; /* owned */
 
         Turn commit;            /* when all who had something to say have said it */
-        Turn trim;              /* removes the oldest segments */
+        Turn trim;              /* keeps the history within its bounds */
         Turn tend;              /* makes the indexes of sealed ones */
+        bool trim_failed;       /* it was told, and is tried again by the timer */
+        sd_event_source *timer; /* owned: of the trim turn */
         sd_event_source *retry; /* owned */
 
         ServiceState state;
@@ -127,7 +135,8 @@ static int commit(Manager *manager)
                 return r;
         }
 
-        turn_schedule(&manager->trim);
+        if (!manager->trim_failed)
+                turn_schedule(&manager->trim);
         turn_schedule(&manager->tend);
         bus_committed(manager->bus);
         if (*manager->failure) {
@@ -183,8 +192,31 @@ static void on_trim(void *userdata)
         int r;
 
         r = eventlog_trim(manager->log);
+        if (r > 0)
+                turn_schedule(&manager->trim);
+        if (r < 0 && !manager->trim_failed)
+                log_warning("The history cannot be kept within its bounds: %s.", strerror(-r));
+        manager->trim_failed = r < 0;
         if (r < 0)
-                log_warning("The oldest segment cannot be removed: %s.", strerror(-r));
+                sd_event_source_set_time_relative(manager->timer, RETRY_USEC);
+}
+
+static uint64_t trim_interval(const Manager *manager)
+{
+        uint64_t usec = manager->configuration.max_age_nsec / 1000 / TRIMS_PER_AGE;
+
+        if (usec == 0 || usec > TRIM_USEC)
+                return TRIM_USEC;
+        return usec < TRIM_USEC_MIN ? TRIM_USEC_MIN : usec;
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        Manager *manager = userdata;
+
+        turn_schedule(&manager->trim);
+        sd_event_source_set_time_relative(source, trim_interval(manager));
+        return 0;
 }
 
 static void on_tend(void *userdata)
@@ -350,7 +382,10 @@ static int make_loop(Manager *manager)
             (r = turn_init(&manager->trim, manager->loop, on_trim, manager)) < 0 ||
             (r = turn_init(&manager->tend, manager->loop, on_tend, manager)) < 0 ||
             (r = sd_event_add_time_relative(manager->loop, &manager->retry, CLOCK_MONOTONIC,
-                                            RETRY_USEC, 0, on_retry, manager)) < 0)
+                                            RETRY_USEC, 0, on_retry, manager)) < 0 ||
+            (r = sd_event_add_time_relative(manager->loop, &manager->timer, CLOCK_MONOTONIC,
+                                            trim_interval(manager), 0, on_timer, manager)) < 0 ||
+            (r = sd_event_source_set_enabled(manager->timer, SD_EVENT_ON)) < 0)
                 return r;
         return sd_event_source_set_enabled(manager->retry, SD_EVENT_OFF);
 }
@@ -361,6 +396,9 @@ static int make_parts(Manager *manager)
                 .directory = manager->configuration.directory,
                 .segment_size = manager->configuration.segment_size,
                 .max_size = manager->configuration.max_size,
+                .max_age_nsec = manager->configuration.max_age_nsec,
+                .keep_free = manager->configuration.keep_free,
+                .keep_free_percent = manager->configuration.keep_free_percent,
                 .report = on_report,
         };
         int r;
@@ -436,6 +474,7 @@ Manager *manager_free(Manager *manager)
         turn_done(&manager->commit);
         turn_done(&manager->trim);
         turn_done(&manager->tend);
+        sd_event_source_disable_unref(manager->timer);
         sd_event_source_disable_unref(manager->retry);
         sd_event_unref(manager->loop);
         configuration_done(&manager->configuration);

@@ -15,3 +15,12 @@ int parse_i32(const char *string, int32_t *ret);
 
 /* Exactly 16 hex digits, as "%016" PRIx64 writes them. */
 int parse_hex64(const char *string, uint64_t *ret);
+
+/* A number of bytes, or one with K, M, G or T behind it: the powers of 1024. */
+int parse_size(const char *string, uint64_t *ret);
+
+/*
+ * A time: numbers with a unit each, as systemd has them, added together: "90d", "1h 30min". Without
+ * a unit it is seconds.
+ */
+int parse_timespan(const char *string, uint64_t *ret_usec);

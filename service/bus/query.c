@@ -362,7 +362,8 @@ int queries_exit_code(Queries *queries, sd_bus_message *call, ExitCodeKind kind,
         r = exit_code_new(kind, id, &exit_code);
         if (r < 0)
                 return r;
-        r = query_new(queries, call, &(LogQuestion){ .filter = exit_code_filter(exit_code) },
+        r = query_new(queries, call,
+                      &(LogQuestion){ .filter = exit_code_filter(exit_code), .exits = true },
                       &query, error);
         if (r < 0)
                 return r;

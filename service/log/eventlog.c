@@ -19,6 +19,7 @@
 #include "log/record-parser.h"
 #include "log/reservation.h"
 #include "log/store.h"
+#include "log/trimmer.h"
 #include "model/timestamp.h"
 
 /* How many numbers are reserved at once: a write to a disk that is in trouble is rare then, and a
@@ -32,9 +33,10 @@
 #define PIECE_SIZE (256 * 1024)
 
 struct EventLog {
-        uint64_t segment_size, max_size;
+        uint64_t segment_size;
         Store store;
-        Exits *exits; /* owned; NULL while the log is not open */
+        Exits *exits;     /* owned; NULL while the log is not open */
+        Trimmer *trimmer; /* owned */
         RecordParser parser;
 
         uint64_t newest_seq; /* committed */
@@ -61,8 +63,18 @@ int eventlog_new(const EventLogOptions *options, EventLog **ret)
         if (!log)
                 return -ENOMEM;
         log->segment_size = options->segment_size;
-        log->max_size = options->max_size;
         r = store_init(&log->store, options->directory, options->report, options->userdata);
+        if (r < 0)
+                return r;
+        r = trimmer_new(&log->store,
+                        &(TrimmerLimits){
+                                .segment_size = options->segment_size,
+                                .max_size = options->max_size,
+                                .max_age_nsec = options->max_age_nsec,
+                                .keep_free = options->keep_free,
+                                .keep_free_percent = options->keep_free_percent,
+                        },
+                        &log->trimmer);
         if (r < 0)
                 return r;
         log->pending = json_object_new_object();
@@ -80,6 +92,7 @@ EventLog *eventlog_free(EventLog *log)
 
         exits_free(log->exits);
         record_parser_done(&log->parser);
+        trimmer_free(log->trimmer);
         store_done(&log->store);
         json_object_put(log->pending);
         batch_done(&log->batch);
@@ -197,11 +210,10 @@ const char *eventlog_failure(const EventLog *log)
 
 int eventlog_trim(EventLog *log)
 {
-        int r = 1;
-
-        while (r > 0 && store_size(&log->store) > log->max_size)
-                r = store_drop_oldest(&log->store);
-        return r < 0 ? r : 0;
+        if (!eventlog_is_open(log))
+                return 0;
+        return trimmer_run(log->trimmer,
+                           log->batch.n_lines > 0 ? log->batch.first_seq : log->next_seq);
 }
 
 int eventlog_tend(EventLog *log)
@@ -584,4 +596,9 @@ const Segment *eventlog_segment_of(const EventLog *log, uint64_t seq)
 const Segment *eventlog_segment_after(const EventLog *log, uint64_t first_seq)
 {
         return store_segment_after(&log->store, first_seq);
+}
+
+const Segment *eventlog_exits_from(const EventLog *log, uint64_t first_seq)
+{
+        return store_exits_from(&log->store, first_seq);
 }

@@ -33,7 +33,13 @@ typedef struct EventLog EventLog;
 typedef struct EventLogOptions {
         const char *directory;
         uint64_t segment_size; /* bytes: a segment is sealed before it grows past this */
-        uint64_t max_size;     /* bytes: the oldest segments go when all together are larger */
+
+        /* When something has to go (log/retention.h): when all segments together are larger, when
+         * what is in one was recorded longer ago, when less of the disk is free. */
+        uint64_t max_size;          /* bytes */
+        uint64_t max_age_nsec;      /* 0: no limit */
+        uint64_t keep_free;         /* bytes, and */
+        unsigned keep_free_percent; /* of the disk; 0 and 0: no limit */
 
         /* Says what was found or done in the folder, one sentence each; may be NULL. */
         void (*report)(const char *sentence, void *userdata);
@@ -90,7 +96,10 @@ bool eventlog_uncommitted_next(EventLog *log, uint64_t after_seq, const char **r
 /* No waiting event up to this number is recorded any more: they were dropped. 0: none was. */
 uint64_t eventlog_dropped_seq(const EventLog *log);
 
-/* Removes the oldest sealed segments until all together fit into max_size. */
+/*
+ * Does a slice, of some milliseconds, of what keeps the history within its bounds. Returns 1 when
+ * there is more to do, 0 when there is not for now: age and free space change by themselves.
+ */
 int eventlog_trim(EventLog *log);
 
 /*
@@ -109,10 +118,10 @@ int eventlog_exit_code(EventLog *log, bool exec, const char *id, int32_t *ret_co
 const char *eventlog_position(const EventLog *log, const char *source);
 
 sd_id128_t eventlog_epoch(const EventLog *log);
-uint64_t eventlog_oldest_seq(const EventLog *log); /* 0 while there is no event */
+uint64_t eventlog_oldest_seq(const EventLog *log); /* none kept is older; 0: there is no event */
 uint64_t eventlog_newest_seq(const EventLog *log); /* the newest committed; 0 if there is none */
 uint64_t eventlog_given_seq(const EventLog *log);  /* the newest that may have been published */
-uint64_t eventlog_size(const EventLog *log);       /* bytes of all segments */
+uint64_t eventlog_size(const EventLog *log); /* bytes of all segments but those of exit codes */
 
 /* Since it was opened: events committed, and "lost" ones among them. */
 uint64_t eventlog_recorded(const EventLog *log);
@@ -127,6 +136,9 @@ const Segment *eventlog_segment_of(const EventLog *log, uint64_t seq);
 /* What there is of a segment's index, valid until the log changes; and that it is no good. */
 Index eventlog_index(EventLog *log, const Segment *segment);
 void eventlog_discard_index(EventLog *log, const Segment *segment);
+/* The segment of exit codes that are kept longer (log/exit-records.h) which starts with that number
+ * or, if there is none, a greater one. */
+const Segment *eventlog_exits_from(const EventLog *log, uint64_t first_seq);
 
 /* A reader met a damaged line: said once a segment. */
 void eventlog_report_damage(EventLog *log, uint64_t segment_id, uint64_t offset);

@@ -111,7 +111,12 @@ static int feed(Exits *exits)
         if (exits->seq == eventlog_newest_seq(exits->log))
                 return 0;
         if (!exits->reader) {
-                const LogQuestion question = { .after_seq = exits->seq, .filter = exits->filter };
+                /* What the history does not have any more is kept apart. */
+                const LogQuestion question = {
+                        .after_seq = exits->seq,
+                        .filter = exits->filter,
+                        .exits = exits->seq + 1 < eventlog_oldest_seq(exits->log),
+                };
                 int r;
 
                 r = log_reader_new(exits->log, &question, &exits->reader);

@@ -24,6 +24,7 @@ struct LogReader {
         LogQuestion question;
         IndexPlan plan; /* what of the question an index can tell */
         uint64_t seq;   /* the last that was given out */
+        bool exits;     /* exit codes come first, and are not all read yet */
 
         /* The segment that is being read; segment.id is 0 before the first. */
         Segment segment;
@@ -48,7 +49,8 @@ int log_reader_new(EventLog *log, const LogQuestion *question, LogReader **ret)
                 return -ENOMEM;
         reader->log = log;
         reader->question = *question;
-        reader->seq = question->after_seq;
+        reader->seq = question->exits ? 0 : question->after_seq;
+        reader->exits = question->exits;
         reader->fd = -1;
         r = index_plan_make(question->filter, &reader->plan);
         if (r < 0)
@@ -200,6 +202,41 @@ static int enter(LogReader *reader, const Segment *segment)
                                    &reader->covered);
 }
 
+static int refresh(LogReader *reader);
+
+/* Enters the segment of exit codes that starts there or further on, or else the history. Returns 1
+ * if there is one of either. */
+static int enter_exits(LogReader *reader, uint64_t first_seq)
+{
+        const Segment *exits = eventlog_exits_from(reader->log, first_seq);
+        int r;
+
+        if (exits) {
+                r = enter(reader, exits);
+                return r < 0 ? r : 1;
+        }
+        /* Their numbers may come again, when a segment could not be removed. */
+        reader->exits = false;
+        reader->seq = reader->question.after_seq;
+        reader->segment = (Segment){};
+        return refresh(reader);
+}
+
+/* The newest segment of exit codes may have grown, which makes another of it. */
+static int refresh_exits(LogReader *reader)
+{
+        const Segment *now;
+        int r;
+
+        if (reader->segment.id == 0)
+                return enter_exits(reader, 0);
+        now = eventlog_exits_from(reader->log, reader->segment.first_seq);
+        if (!now || now->first_seq != reader->segment.first_seq || now->id == reader->segment.id)
+                return 1;
+        r = enter(reader, now);
+        return r < 0 ? r : 1;
+}
+
 /*
  * Brings what we know of the segment up to date: it may have grown, or been sealed, or be gone, or
  * a new one may have taken its place. Returns 1 if there is one that can be read on.
@@ -209,6 +246,8 @@ static int refresh(LogReader *reader)
         const Segment *now;
         int r;
 
+        if (reader->exits)
+                return refresh_exits(reader);
         now = eventlog_segment_of(reader->log, reader->segment.id > 0 ? reader->segment.first_seq
                                                                       : reader->seq + 1);
         if (!now)
@@ -233,6 +272,8 @@ static int go_on(LogReader *reader)
         const Segment *next;
         int r;
 
+        if (reader->exits)
+                return enter_exits(reader, reader->segment.first_seq + 1);
         next = eventlog_segment_after(reader->log, reader->segment.first_seq);
         if (!next)
                 return 0;
@@ -305,7 +346,9 @@ static int next_line(LogReader *reader, uint64_t *ret_offset, const char **ret_l
  * does not count. */
 static uint64_t seq_limit(const LogReader *reader)
 {
-        const Segment *next = eventlog_segment_after(reader->log, reader->segment.first_seq);
+        const Segment *next =
+                reader->exits ? NULL
+                              : eventlog_segment_after(reader->log, reader->segment.first_seq);
 
         return next ? next->first_seq : UINT64_MAX;
 }
@@ -385,7 +428,7 @@ int log_reader_run(LogReader *reader, int *ret_fd, uint64_t *ret_offset, uint64_
         Index index;
         int fd, r;
 
-        if (question->filter)
+        if (question->filter || reader->exits)
                 return 0;
         r = refresh(reader);
         if (r <= 0 || reader->gone)

@@ -7,6 +7,7 @@
  * was removed meanwhile is passed over, and so are damaged lines.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,10 @@ typedef struct LogQuestion {
         uint64_t since_nsec;  /* since <= time; 0: no bound */
         uint64_t until_nsec;  /* time < until; 0: no bound */
         const Filter *filter; /* weak, must outlive the reader; NULL: everything */
+
+        /* Before the history, what is kept of removed segments for its exit codes alone
+         * (log/exit-records.h), from the oldest on; their numbers may come again in the history. */
+        bool exits;
 } LogQuestion;
 
 /* log_reader_next() looked at much and found nothing yet: let others have their turn. */

@@ -246,6 +246,26 @@ static bool complete_position(const char *line, size_t length, char position[sta
                        POSITION_SIZE - n;
 }
 
+/* Before it stand only strings, in which a quote is escaped: the first mark is the record's own. */
+#define STATUS_MARK "\"Status\":\""
+
+bool record_status(const char *line, size_t length, const char **ret, size_t *ret_length)
+{
+        const char *end = line + length, *status, *quote;
+
+        status = memmem(line, length, STATUS_MARK, sizeof(STATUS_MARK) - 1);
+        if (!status)
+                return false;
+        status += sizeof(STATUS_MARK) - 1;
+        quote = memchr(status, '"', (size_t)(end - status));
+        if (!quote)
+                return false;
+
+        *ret = status;
+        *ret_length = (size_t)(quote - status);
+        return true;
+}
+
 bool record_position(const char *line, size_t length, char position[static POSITION_SIZE])
 {
         const size_t mark_length = sizeof(POSITION_MARK) - 1;
@@ -292,6 +312,39 @@ int record_event(const char *line, size_t length, Event **ret)
 
 /* ---- header ---- */
 
+#define KEY_THINNED    "Thinned"
+#define KEY_EXITS      "Exits"
+#define KEY_EXECS      "exec"
+#define KEY_CONTAINERS "container"
+
+/* Adds an object of numbers to the header. */
+static int add_counts(struct json_object *root, const char *key, const char *first,
+                      uint64_t n_first, const char *second, uint64_t n_second)
+{
+        _cleanup_json_ struct json_object *counts = json_object_new_object();
+        int r;
+
+        if (!counts)
+                return -ENOMEM;
+        r = json_add(counts, first, json_object_new_uint64(n_first));
+        if (r >= 0 && second)
+                r = json_add(counts, second, json_object_new_uint64(n_second));
+        return r < 0 ? r : json_add(root, key, TAKE_PTR(counts));
+}
+
+static int add_what_is_kept(struct json_object *root, const RecordHeader *header)
+{
+        int r = 0;
+
+        if (header->thinned)
+                r = add_counts(root, KEY_THINNED, RECORD_STATUS_THINNED, header->n_thinned, NULL,
+                               0);
+        if (r >= 0 && header->exits)
+                r = add_counts(root, KEY_EXITS, KEY_EXECS, header->n_execs, KEY_CONTAINERS,
+                               header->n_containers);
+        return r;
+}
+
 int record_format_header(const RecordHeader *header, char **ret, size_t *ret_length)
 {
         _cleanup_json_ struct json_object *root = NULL;
@@ -301,7 +354,7 @@ int record_format_header(const RecordHeader *header, char **ret, size_t *ret_len
         size_t length;
         int r;
 
-        timestamp_format(timestamp_now(), time);
+        timestamp_format(header->time_nsec > 0 ? header->time_nsec : timestamp_now(), time);
         root = json_object_new_object();
         if (!root)
                 return -ENOMEM;
@@ -312,7 +365,8 @@ int record_format_header(const RecordHeader *header, char **ret, size_t *ret_len
             (r = json_add(root, "Epoch",
                           json_object_new_string(sd_id128_to_string(header->epoch, epoch)))) < 0 ||
             (r = json_add(root, "FirstSeq", json_object_new_uint64(header->first_seq))) < 0 ||
-            (r = json_add(root, "Positions", json_object_get(header->positions))) < 0)
+            (r = json_add(root, "Positions", json_object_get(header->positions))) < 0 ||
+            (r = add_what_is_kept(root, header)) < 0)
                 return r;
 
         text = event_json_text(root, &length);
@@ -344,11 +398,36 @@ static bool positions_are_strings(struct json_object *positions)
         return true;
 }
 
+static uint64_t count_of(struct json_object *counts, const char *key)
+{
+        struct json_object *count;
+
+        return member_is(counts, key, json_type_int, &count) ? json_object_get_uint64(count) : 0;
+}
+
+/* What may be missing, or may be nonsense. */
+static void read_what_is_kept(struct json_object *root, RecordHeader *header)
+{
+        struct json_object *member;
+
+        if (!member_is(root, "Time", json_type_string, &member) ||
+            timestamp_parse(json_object_get_string(member), &header->time_nsec) < 0)
+                header->time_nsec = 0;
+        header->thinned = member_is(root, KEY_THINNED, json_type_object, &member);
+        if (header->thinned)
+                header->n_thinned = count_of(member, RECORD_STATUS_THINNED);
+        header->exits = member_is(root, KEY_EXITS, json_type_object, &member);
+        if (header->exits) {
+                header->n_execs = count_of(member, KEY_EXECS);
+                header->n_containers = count_of(member, KEY_CONTAINERS);
+        }
+}
+
 int record_parse_header(const char *line, size_t length, RecordHeader *ret)
 {
         _cleanup_json_ struct json_object *root = NULL;
         struct json_object *format, *epoch, *first_seq, *positions;
-        RecordHeader header;
+        RecordHeader header = {};
         int r;
 
         if (!record_is_intact(line, length))
@@ -368,6 +447,7 @@ int record_parse_header(const char *line, size_t length, RecordHeader *ret)
         header.first_seq = json_object_get_uint64(first_seq);
         if (header.first_seq == 0)
                 return -EBADMSG;
+        read_what_is_kept(root, &header);
         header.positions = json_object_get(positions);
         *ret = header;
         return 0;

@@ -18,6 +18,10 @@
  *   Epoch      ID of the history
  *   FirstSeq   number of the first event that the segment may hold
  *   Positions  of all sources, when the segment was started
+ *   Thinned    where lines were taken out again (log/thinning.h): how many, by their status
+ *   Exits      where only exit codes are kept (log/exit-records.h): how many, by what ended. Their records
+ *              have no more than it takes to answer with which code a container or an exec ended,
+ *              and are of events whose own segment is gone.
  */
 /* clang-format on */
 
@@ -69,17 +73,30 @@ uint64_t record_greatest_seq(const char *text, size_t length, uint64_t limit);
 /* Whether a piece of text goes as far as a record's checksum. */
 bool record_has_checksum(const char *text, size_t length);
 
+/* The status in an intact record as it stands there, that is with what JSON escapes; false if there
+ * is none. */
+bool record_status(const char *line, size_t length, const char **ret, size_t *ret_length);
+
 /* Copies the position out of an intact record; false if it has none. */
 bool record_position(const char *line, size_t length, char position[static POSITION_SIZE]);
 
 /* The event of an intact record. Returns -EBADMSG or -ENOMEM. */
 int record_event(const char *line, size_t length, Event **ret);
 
+/* The status of what a header counts as taken out. */
+#define RECORD_STATUS_THINNED "health_status"
+
 typedef struct RecordHeader {
         int64_t format;
         sd_id128_t epoch;
         uint64_t first_seq;
         struct json_object *positions; /* owned: source -> place; never NULL when read */
+
+        uint64_t time_nsec; /* when the segment was started; 0 in one to be written: now */
+        bool thinned;
+        uint64_t n_thinned; /* "health_status" lines that were taken out */
+        bool exits;
+        uint64_t n_execs, n_containers; /* that ended */
 } RecordHeader;
 
 int record_format_header(const RecordHeader *header, char **ret, size_t *ret_length);

@@ -67,13 +67,6 @@ static int add_segment(Recovery *result, const Segment *segment)
         return 0;
 }
 
-static int compare_segments(const void *a, const void *b)
-{
-        const Segment *x = a, *y = b;
-
-        return x->first_seq < y->first_seq ? -1 : x->first_seq > y->first_seq;
-}
-
 /* What a name in the folder is; foreign files are left alone. */
 static int note_name(Work *work, const char *name, bool *active)
 {
@@ -86,10 +79,11 @@ static int note_name(Work *work, const char *name, bool *active)
         if (segment_name_parse(name, &segment.first_seq))
                 return add_segment(&work->result, &segment);
         if (segment_index_name_parse(name, &segment.first_seq) ||
+            segment_exits_name_parse(name, &segment.first_seq) || /* see log/exit-records.h */
             strcmp(name, EXIT_TABLE_NAME) == 0)
                 return 0;
-        if (strcmp(name, SEGMENT_NEW_NAME) == 0 || strcmp(name, INDEX_FILE_NEW_NAME) == 0 ||
-            strcmp(name, EXIT_TABLE_NEW_NAME) == 0) {
+        if (strcmp(name, SEGMENT_NEW_NAME) == 0 || strcmp(name, SEGMENT_REWRITE_NAME) == 0 ||
+            strcmp(name, INDEX_FILE_NEW_NAME) == 0 || strcmp(name, EXIT_TABLE_NEW_NAME) == 0) {
                 unlinkat(work->directory_fd, name, 0);
                 return 0;
         }
@@ -126,7 +120,7 @@ static int list_folder(Work *work, bool *ret_active)
 
         if (work->result.n_segments > 0)
                 qsort(work->result.segments, work->result.n_segments, sizeof(Segment),
-                      compare_segments);
+                      segment_compare);
         *ret_active = active;
         return 0;
 }
@@ -176,6 +170,7 @@ static int check_sealed(Work *work, Segment *segment, RecordHeader *header)
                 return 0;
         }
         segment->size = (uint64_t)st.st_size;
+        segment->written_nsec = segment_written(&st);
 
         r = segment_read_header(fd, header);
         if (r == -ENOMEM)
@@ -185,6 +180,7 @@ static int check_sealed(Work *work, Segment *segment, RecordHeader *header)
         r = check_format(work, name, header);
         if (r < 0)
                 return r;
+        segment->thinned = header->thinned;
         if (header->first_seq != segment->first_seq) {
                 report(work,
                        "\"%s\" starts with number %" PRIu64 " and not with the one in its name: "
@@ -287,7 +283,7 @@ static int seal_headless(Work *work, const SegmentScan *scan)
         r = add_segment(&work->result, &segment);
         if (r < 0)
                 return r;
-        qsort(work->result.segments, work->result.n_segments, sizeof(Segment), compare_segments);
+        qsort(work->result.segments, work->result.n_segments, sizeof(Segment), segment_compare);
         return 0;
 }
 
@@ -347,6 +343,7 @@ static int recover_active(Work *work, int fd, const SegmentScan *scan)
                 .first_seq = scan->header.first_seq,
                 .size = scan->good_size,
                 .active = true,
+                .started_nsec = scan->header.time_nsec,
         };
         return 0;
 }

@@ -15,9 +15,11 @@
 #include "base/line-reader.h"
 #include "base/number.h"
 #include "log/index-memory.h"
+#include "model/timestamp.h"
 
-#define NAME_PREFIX "events-"
-#define NAME_SUFFIX ".log"
+#define NAME_PREFIX       "events-"
+#define EXITS_NAME_PREFIX "exits-"
+#define NAME_SUFFIX       ".log"
 
 /* A header has the positions of all sources; a line that we wrote is not longer than a record. */
 #define LINE_MAX_SIZE RECORD_SIZE_MAX
@@ -27,8 +29,8 @@ void segment_name(const Segment *segment, char name[static SEGMENT_NAME_SIZE])
         if (segment->active)
                 snprintf(name, SEGMENT_NAME_SIZE, SEGMENT_ACTIVE_NAME);
         else
-                snprintf(name, SEGMENT_NAME_SIZE, NAME_PREFIX "%020" PRIu64 NAME_SUFFIX,
-                         segment->first_seq);
+                snprintf(name, SEGMENT_NAME_SIZE, "%s%020" PRIu64 NAME_SUFFIX,
+                         segment->exits ? EXITS_NAME_PREFIX : NAME_PREFIX, segment->first_seq);
 }
 
 void segment_index_name(const Segment *segment, char name[static SEGMENT_NAME_SIZE])
@@ -37,19 +39,20 @@ void segment_index_name(const Segment *segment, char name[static SEGMENT_NAME_SI
                  segment->first_seq);
 }
 
-/* The number behind the prefix, if it is written as we write it and that suffix follows. */
-static bool parse_name(const char *name, const char *suffix, uint64_t *ret_first_seq)
+/* The number between the two, if it is written as we write it. */
+static bool parse_name(const char *name, const char *prefix, const char *suffix,
+                       uint64_t *ret_first_seq)
 {
         char digits[21], expected[SEGMENT_NAME_SIZE];
         uint64_t first_seq;
 
-        if (strlen(name) != sizeof(NAME_PREFIX) - 1 + 20 + strlen(suffix))
+        if (strlen(name) != strlen(prefix) + 20 + strlen(suffix))
                 return false;
-        memcpy(digits, name + sizeof(NAME_PREFIX) - 1, 20);
+        memcpy(digits, name + strlen(prefix), 20);
         digits[20] = '\0';
         if (parse_u64(digits, &first_seq) < 0 || first_seq == 0)
                 return false;
-        snprintf(expected, sizeof(expected), NAME_PREFIX "%020" PRIu64 "%s", first_seq, suffix);
+        snprintf(expected, sizeof(expected), "%s%020" PRIu64 "%s", prefix, first_seq, suffix);
         if (strcmp(name, expected) != 0)
                 return false;
 
@@ -59,12 +62,33 @@ static bool parse_name(const char *name, const char *suffix, uint64_t *ret_first
 
 bool segment_name_parse(const char *name, uint64_t *ret_first_seq)
 {
-        return parse_name(name, NAME_SUFFIX, ret_first_seq);
+        return parse_name(name, NAME_PREFIX, NAME_SUFFIX, ret_first_seq);
 }
 
 bool segment_index_name_parse(const char *name, uint64_t *ret_first_seq)
 {
-        return parse_name(name, SEGMENT_INDEX_SUFFIX, ret_first_seq);
+        return parse_name(name, NAME_PREFIX, SEGMENT_INDEX_SUFFIX, ret_first_seq);
+}
+
+bool segment_exits_name_parse(const char *name, uint64_t *ret_first_seq)
+{
+        return parse_name(name, EXITS_NAME_PREFIX, NAME_SUFFIX, ret_first_seq);
+}
+
+int segment_compare(const void *a, const void *b)
+{
+        const Segment *x = a, *y = b;
+
+        return x->first_seq < y->first_seq ? -1 : x->first_seq > y->first_seq;
+}
+
+uint64_t segment_written(const struct stat *st)
+{
+        const struct timespec *time = &st->st_mtim;
+
+        return time->tv_sec < 0 || (uint64_t)time->tv_sec >= UINT64_MAX / NSEC_PER_SEC
+                       ? 0
+                       : (uint64_t)time->tv_sec * NSEC_PER_SEC + (uint64_t)time->tv_nsec;
 }
 
 int segment_open(int directory_fd, const char *name, bool append)

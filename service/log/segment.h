@@ -3,12 +3,15 @@
 
 /*
  * Segment: one file of the history. "events.log" is the active one, which is appended to; the
- * sealed ones are "events-FIRSTSEQ.log" and never change. Here is what concerns one file: its name,
- * its creation, and what stands in it. What concerns them together is in log/eventlog.h.
+ * sealed ones are "events-FIRSTSEQ.log" and never change: one that is thinned is a new file of that
+ * name (log/thinning.h). What is kept of removed ones is in "exits-FIRSTSEQ.log"
+ * (log/exit-records.h). Here is what concerns one file: its name, its creation, and what stands in
+ * it. What concerns them together is in log/eventlog.h.
  */
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "log/record.h"
@@ -20,6 +23,8 @@
 
 /* The index of a sealed segment has its name, but for the end of it. */
 #define SEGMENT_INDEX_SUFFIX ".index"
+/* A segment that is being rewritten; one that is found was left by a crash, and is not needed. */
+#define SEGMENT_REWRITE_NAME "events.log.rewrite"
 
 /* What was found broken at the end of a segment is moved to NAME.quarantine-TIME. */
 #define SEGMENT_QUARANTINE_MARK ".quarantine-"
@@ -35,8 +40,16 @@ typedef struct Segment {
         uint64_t first_seq; /* no event in it has a smaller number */
         uint64_t size;      /* bytes that are committed */
         bool active;
-        bool damage_reported;       /* said once, not at every reading */
         struct SegmentIndex *index; /* the store's; whoever copies the rest does not use it */
+        bool damage_reported;       /* said once, not at every reading */
+
+        /* Of a sealed one, when its newest event was recorded; of the active one, when it was
+         * started. 0: nobody knows. */
+        uint64_t written_nsec, started_nsec;
+
+        bool thinned;     /* nothing that could be taken out of it is in it any more */
+        bool exits;       /* only exit codes, of segments that are gone */
+        uint64_t n_execs; /* in one of those */
 } Segment;
 
 void segment_name(const Segment *segment, char name[static SEGMENT_NAME_SIZE]);
@@ -49,6 +62,15 @@ bool segment_index_name_parse(const char *name, uint64_t *ret_first_seq);
 
 /* The number in the name of a sealed segment; false if it is no such name. */
 bool segment_name_parse(const char *name, uint64_t *ret_first_seq);
+
+/* The same, of a segment of exit codes. */
+bool segment_exits_name_parse(const char *name, uint64_t *ret_first_seq);
+
+/* For qsort(): by first_seq. */
+int segment_compare(const void *a, const void *b);
+
+/* When a sealed segment was written to last, by its file: what age is counted from. */
+uint64_t segment_written(const struct stat *st);
 
 /* Opens a segment for reading, or an active one for appending. Returns the descriptor, or negative
  * errno; -ELOOP or -EISDIR for what is no regular file. */

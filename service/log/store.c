@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/utf8.h"
+#include "log/exit-records.h"
 #include "log/folder.h"
 #include "log/recovery.h"
 #include "log/segment-index.h"
@@ -44,6 +45,8 @@ void store_close(Store *store)
         while (store->n_segments > 0)
                 forget_last(store);
         free(TAKE_PTR(store->segments));
+        free(TAKE_PTR(store->exits));
+        store->n_exits = 0;
         json_object_put(TAKE_PTR(store->positions));
         store->epoch = SD_ID128_NULL;
         if (store->active_fd >= 0)
@@ -93,8 +96,7 @@ static Segment *active_segment(Store *store)
         return last && last->active ? last : NULL;
 }
 
-/* A file of that name is not of this history, or it would be in our list: it keeps its content. */
-static int set_aside(Store *store, const char *name)
+int store_set_aside(Store *store, const char *name)
 {
         char other[SEGMENT_NAME_SIZE * 2];
 
@@ -107,6 +109,16 @@ static int set_aside(Store *store, const char *name)
 
         report(store, "\"%s\" was in the way, and is \"%s\" now.", name, other);
         return 0;
+}
+
+/* When the active segment was written to last. */
+static uint64_t active_written(const Store *store)
+{
+        struct stat st;
+
+        if (fstatat(store->directory_fd, SEGMENT_ACTIVE_NAME, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return timestamp_now();
+        return segment_written(&st);
 }
 
 /* Gives the active segment its last name. One without events gives way to the next instead. */
@@ -125,8 +137,9 @@ static int seal(Store *store, uint64_t next_first_seq)
 
         sealed = *active;
         sealed.active = false;
+        sealed.written_nsec = active_written(store);
         segment_name(&sealed, name);
-        r = set_aside(store, name);
+        r = store_set_aside(store, name);
         if (r < 0)
                 return r;
         if (renameat2(store->directory_fd, SEGMENT_ACTIVE_NAME, store->directory_fd, name,
@@ -146,8 +159,11 @@ static int start_segment(Store *store, uint64_t first_seq)
         RecordHeader header = { .format = RECORD_FORMAT,
                                 .epoch = store->epoch,
                                 .first_seq = first_seq,
-                                .positions = store->positions };
-        Segment segment = { .first_seq = first_seq, .active = true };
+                                .positions = store->positions,
+                                .time_nsec = timestamp_now() };
+        Segment segment = { .first_seq = first_seq,
+                            .active = true,
+                            .started_nsec = header.time_nsec };
         _cleanup_(segment_index_freep) SegmentIndex *index = NULL;
         _cleanup_close_ int fd = -1;
         Segment *segments;
@@ -183,21 +199,82 @@ static int start_segment(Store *store, uint64_t first_seq)
         return 0;
 }
 
-int store_drop_oldest(Store *store)
+int store_remove(Store *store, size_t index)
 {
+        Segment *segment = store->segments + index;
         char name[SEGMENT_NAME_SIZE];
 
-        if (store->n_segments == 0 || store->segments[0].active)
-                return 0;
-        segment_name(store->segments, name);
+        segment_name(segment, name);
         if (unlinkat(store->directory_fd, name, 0) < 0 && errno != ENOENT)
                 return -errno;
 
-        segment_index_discard(store->segments[0].index, store->directory_fd, store->segments);
-        segment_index_free(store->segments[0].index);
+        segment_index_discard(segment->index, store->directory_fd, segment);
+        segment_index_free(segment->index);
         store->n_segments--;
-        memmove(store->segments, store->segments + 1, store->n_segments * sizeof(Segment));
-        return 1;
+        memmove(segment, segment + 1, (store->n_segments - index) * sizeof(Segment));
+        return 0;
+}
+
+int store_drop_oldest(Store *store)
+{
+        int r;
+
+        if (store->n_segments == 0 || store->segments[0].active)
+                return 0;
+        r = store_remove(store, 0);
+        return r < 0 ? r : 1;
+}
+
+void store_replaced(Store *store, size_t index, const Segment *segment)
+{
+        Segment *ours = store->segments + index;
+        SegmentIndex *of_old = ours->index;
+
+        segment_index_discard(of_old, store->directory_fd, ours);
+        *ours = *segment;
+        ours->index = of_old;
+        ours->id = ++store->last_segment_id;
+}
+
+int store_sync(Store *store)
+{
+        return fsync(store->directory_fd) < 0 ? -errno : 0;
+}
+
+/* ---- segments of exit codes ---- */
+
+int store_exits_reserve(Store *store)
+{
+        Segment *exits;
+
+        exits = reallocarray(store->exits, store->n_exits + 1, sizeof(Segment));
+        if (!exits)
+                return -ENOMEM;
+        store->exits = exits;
+        return 0;
+}
+
+void store_exits_written(Store *store, const Segment *segment, bool newest_replaced)
+{
+        size_t i = newest_replaced && store->n_exits > 0 ? store->n_exits - 1 : store->n_exits++;
+
+        store->exits[i] = *segment;
+        store->exits[i].id = ++store->last_segment_id;
+}
+
+int store_exits_drop_oldest(Store *store)
+{
+        char name[SEGMENT_NAME_SIZE];
+
+        if (store->n_exits == 0)
+                return 0;
+        segment_name(store->exits, name);
+        if (unlinkat(store->directory_fd, name, 0) < 0 && errno != ENOENT)
+                return -errno;
+
+        store->n_exits--;
+        memmove(store->exits, store->exits + 1, store->n_exits * sizeof(Segment));
+        return 0;
 }
 
 /* ---- opening ---- */
@@ -243,6 +320,19 @@ static int adopt(Store *store, Recovery *recovery)
         return 0;
 }
 
+static int find_exits(Store *store)
+{
+        int r;
+
+        r = exit_records_list(store->directory_fd, store->epoch, store->report, store->userdata,
+                              &store->exits, &store->n_exits);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < store->n_exits; i++)
+                store->exits[i].id = ++store->last_segment_id;
+        return 0;
+}
+
 int store_open(Store *store, uint64_t *ret_newest_seq, uint64_t *ret_next_seq)
 {
         char failure[RECOVERY_FAILURE_SIZE];
@@ -267,6 +357,12 @@ int store_open(Store *store, uint64_t *ret_newest_seq, uint64_t *ret_next_seq)
                 return r;
         }
         store->directory_fd = fd;
+        r = find_exits(store);
+        if (r < 0) {
+                store_close(store);
+                return fail(store, r, "The exit codes in \"%s\" cannot be found: %s.",
+                            store->directory, strerror(-r));
+        }
         if (store->active_fd < 0) {
                 r = start_segment(store, recovery.next_seq);
                 if (r < 0) {
@@ -342,7 +438,7 @@ static int check_active(Store *store)
                 return 0;
         }
         forget_last(store);
-        return named.st_ino == 0 ? 0 : set_aside(store, name);
+        return named.st_ino == 0 ? 0 : store_set_aside(store, name);
 }
 
 /* The folder was removed: the history goes on in a new one of that name. */
@@ -367,6 +463,7 @@ static int check_folder(Store *store)
         store->directory_fd = TAKE_FD(fd);
         while (store->n_segments > 0)
                 forget_last(store);
+        store->n_exits = 0;
         return 0;
 }
 
@@ -387,6 +484,20 @@ int store_prepare(Store *store, uint64_t first_seq, size_t size, uint64_t segmen
         if (r < 0)
                 return r;
         return start_segment(store, first_seq);
+}
+
+int store_seal(Store *store, uint64_t next_first_seq)
+{
+        const Segment *active;
+        int r;
+
+        r = check_active(store);
+        if (r < 0)
+                return r;
+        active = active_segment(store);
+        if (!active || active->first_seq >= next_first_seq)
+                return 0;
+        return start_segment(store, next_first_seq);
 }
 
 int store_write(Store *store, const char *bytes, size_t size, uint64_t *ret_offset)
@@ -469,19 +580,38 @@ int store_tend(Store *store)
 
 /* ---- reading ---- */
 
+static Segment *segment_with_id(Store *store, uint64_t id)
+{
+        for (size_t i = 0; i < store->n_segments; i++)
+                if (store->segments[i].id == id)
+                        return store->segments + i;
+        for (size_t i = 0; i < store->n_exits; i++)
+                if (store->exits[i].id == id)
+                        return store->exits + i;
+
+        return NULL;
+}
+
 void store_report_damage(Store *store, uint64_t segment_id, uint64_t offset)
 {
-        for (size_t i = 0; i < store->n_segments; i++) {
-                Segment *segment = store->segments + i;
-                char name[SEGMENT_NAME_SIZE];
+        Segment *segment = segment_with_id(store, segment_id);
+        char name[SEGMENT_NAME_SIZE];
 
-                if (segment->id != segment_id || segment->damage_reported)
-                        continue;
-                segment->damage_reported = true;
-                segment_name(segment, name);
-                report(store, "\"%s\" is damaged at byte %" PRIu64 ": such lines are left out.",
-                       name, offset);
-        }
+        if (!segment || segment->damage_reported)
+                return;
+        segment->damage_reported = true;
+        segment_name(segment, name);
+        report(store, "\"%s\" is damaged at byte %" PRIu64 ": such lines are left out.", name,
+               offset);
+}
+
+const Segment *store_exits_from(const Store *store, uint64_t first_seq)
+{
+        for (size_t i = 0; i < store->n_exits; i++)
+                if (store->exits[i].first_seq >= first_seq)
+                        return store->exits + i;
+
+        return NULL;
 }
 
 uint64_t store_size(const Store *store)

@@ -32,6 +32,8 @@ typedef struct Store {
 
         Segment *segments; /* owned; by first_seq, the active one last */
         size_t n_segments;
+        Segment *exits; /* owned; by first_seq: only exit codes, of segments that are gone */
+        size_t n_exits;
         uint64_t last_segment_id;
         sd_id128_t epoch;
         struct json_object
@@ -63,10 +65,31 @@ int store_write(Store *store, const char *bytes, size_t size, uint64_t *ret_offs
 /* Adds an event to the index of the active segment, in the order in which they were written. */
 void store_index_add(Store *store, uint64_t offset, size_t length, const EventFields *event);
 
+/* Seals the active segment, if it has events, and starts the next, whose first number is told. */
+int store_seal(Store *store, uint64_t next_first_seq);
+
 /* Removes the oldest sealed segment. Returns 1 if there was one. */
 int store_drop_oldest(Store *store);
 
-uint64_t store_size(const Store *store); /* bytes of all segments */
+/* Removes a sealed segment. */
+int store_remove(Store *store, size_t index);
+
+/* A file of that name was rewritten: it has another content, and so another id. */
+void store_replaced(Store *store, size_t index, const Segment *segment);
+
+/* The same, of the newest segment of exit codes, or a new one behind it; returns -ENOMEM, before
+ * which there is no sense in making it. */
+int store_exits_reserve(Store *store);
+void store_exits_written(Store *store, const Segment *segment, bool newest_replaced);
+int store_exits_drop_oldest(Store *store);
+
+/* Makes the names in the folder durable. */
+int store_sync(Store *store);
+
+/* A file of that name is not of this history: it keeps its content, under another name. */
+int store_set_aside(Store *store, const char *name);
+
+uint64_t store_size(const Store *store); /* bytes of all segments but those of exit codes */
 
 /* The segment that a number is in, and the one behind the one that starts with a number. NULL if
  * there is none; valid until the store changes. */
@@ -82,6 +105,8 @@ void store_discard_index(Store *store, const Segment *segment);
 /* Does a step of what can wait: the files of indexes that are missing. Returns 1 if there is more.
  */
 int store_tend(Store *store);
+/* The segment of exit codes that starts with that number or, if there is none, a greater one. */
+const Segment *store_exits_from(const Store *store, uint64_t first_seq);
 
 /* A reader met a damaged line: said once a segment. */
 void store_report_damage(Store *store, uint64_t segment_id, uint64_t offset);

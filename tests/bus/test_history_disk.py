@@ -18,7 +18,7 @@ from support.ledger import LOG_UNAVAILABLE, Ledger
 from support.service import Service
 from support.tap import equal, main, note, raises, test
 
-SMALL = {"Log": {"SegmentSize": "16K"}}
+SMALL = {"Log": {"SegmentSize": "16K", "KeepFree": "0"}}
 
 
 def watch_degraded(client: Client) -> list[tuple[bool, str]]:

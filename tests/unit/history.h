@@ -65,6 +65,17 @@ static inline EventLog *history_open(uint64_t segment_size)
         return log;
 }
 
+/* All slices of it. */
+static inline int history_trim(EventLog *log)
+{
+        int r;
+
+        do
+                r = eventlog_trim(log);
+        while (r > 0);
+        return r;
+}
+
 /* Appends the event that has to get the number "seq". */
 static inline int history_append(EventLog *log, uint64_t seq)
 {

@@ -33,6 +33,8 @@ static void test_an_empty_file_is_the_default(void)
         tap_eq_str(c.directory, "/var/log/containers-events", "Directory");
         tap_eq_u64(c.segment_size, 32 * M, "SegmentSize");
         tap_eq_u64(c.max_size, 256 * M, "MaxSize");
+        tap_eq_u64(c.max_age_nsec, 0, "MaxAge");
+        tap_ok(c.keep_free == 0 && c.keep_free_percent == 5, "KeepFree");
         tap_ok(c.podman_enabled, "Podman is enabled");
         tap_ok(!c.podman_events_log, "its log is found out");
         tap_ok(!c.problem, "there is no problem");
@@ -46,6 +48,8 @@ static void test_every_key(void)
                                    "Directory=/srv/history   # a large disk\n"
                                    "SegmentSize=1M\n"
                                    "MaxSize = 10G\n"
+                                   "MaxAge=90d\n"
+                                   "KeepFree=1G\n"
                                    "[Podman]\n"
                                    "Enabled=no\n"
                                    "EventsLog=/srv/events.log\n";
@@ -55,6 +59,8 @@ static void test_every_key(void)
         tap_eq_str(c.directory, "/srv/history", "Directory");
         tap_eq_u64(c.segment_size, M, "SegmentSize");
         tap_eq_u64(c.max_size, 10 * G, "MaxSize");
+        tap_eq_u64(c.max_age_nsec, UINT64_C(90) * 24 * 3600 * 1000000000, "MaxAge");
+        tap_ok(c.keep_free == G && c.keep_free_percent == 0, "KeepFree");
         tap_ok(!c.podman_enabled, "Enabled");
         tap_eq_str(c.podman_events_log, "/srv/events.log", "EventsLog");
         tap_ok(!c.problem, "there is no problem: %s", c.problem ? c.problem : "");
@@ -119,6 +125,19 @@ static void test_values_that_cannot_be(void)
                 { "Log", "Directory", "./history" },
                 { "Log", "SegmentSize", "much" },
                 { "Log", "MaxSize", "-1" },
+                { "Log", "MaxAge", "soon" },
+                { "Log", "MaxAge", "-1d" },
+                { "Log", "MaxAge", "5 weeks ago" },
+                { "Log", "MaxAge", "585y" },
+                { "Log", "MaxAge", "99999999999999y" },
+                { "Log", "KeepFree", "" },
+                { "Log", "KeepFree", "%" },
+                { "Log", "KeepFree", "96%" },
+                { "Log", "KeepFree", "-5%" },
+                { "Log", "KeepFree", "5.5%" },
+                { "Log", "KeepFree", "1000%" },
+                { "Log", "KeepFree", "much" },
+                { "Log", "KeepFree", "9999999T" },
                 { "Podman", "Enabled", "true" },
                 { "Podman", "Enabled", "" },
                 { "Podman", "Enabled", "Yes" },
@@ -141,7 +160,8 @@ static void test_values_that_cannot_be(void)
                        "is told: %s", c.problem ? c.problem : "nothing");
                 tap_eq_str(c.directory, "/var/log/containers-events", "the default stays");
                 tap_ok(c.podman_enabled && !c.podman_events_log && c.segment_size == 32 * M &&
-                               c.max_size == 256 * M,
+                               c.max_size == 256 * M && c.max_age_nsec == 0 && c.keep_free == 0 &&
+                               c.keep_free_percent == 5,
                        "of each");
         }
 }
@@ -162,6 +182,40 @@ static void test_values_that_can_be(void)
                 c = load(text);
                 tap_ok(c.podman_enabled == rows[i].enabled && !c.problem, "Enabled=%s",
                        rows[i].value);
+        }
+}
+
+static void test_ages_and_room(void)
+{
+        static const struct {
+                const char *age;
+                uint64_t seconds;
+        } ages[] = { { "", 0 },        { "0", 0 },   { "5min", 300 },     { "1w", 604800 },
+                     { "12h", 43200 }, { "30", 30 }, { "1h 30min", 5400 } };
+        static const struct {
+                const char *keep;
+                uint64_t bytes;
+                unsigned percent;
+        } rooms[] = { { "0", 0, 0 }, { "0%", 0, 0 }, { "95%", 0, 95 }, { "512M", 512 * M, 0 } };
+        _scratch_ Scratch scratch = scratch_enter();
+        char text[64];
+
+        for (size_t i = 0; i < ELEMENTSOF(ages); i++) {
+                _cleanup_configuration_ Configuration c = {};
+
+                snprintf(text, sizeof(text), "[Log]\nMaxAge=%s\n", ages[i].age);
+                c = load(text);
+                tap_ok(!c.problem && c.max_age_nsec == ages[i].seconds * 1000000000, "MaxAge=%s",
+                       ages[i].age);
+        }
+        for (size_t i = 0; i < ELEMENTSOF(rooms); i++) {
+                _cleanup_configuration_ Configuration c = {};
+
+                snprintf(text, sizeof(text), "[Log]\nKeepFree=%s\n", rooms[i].keep);
+                c = load(text);
+                tap_ok(!c.problem && c.keep_free == rooms[i].bytes &&
+                               c.keep_free_percent == rooms[i].percent,
+                       "KeepFree=%s", rooms[i].keep);
         }
 }
 
@@ -383,6 +437,7 @@ int main(void)
         test_sizes();
         test_values_that_cannot_be();
         test_values_that_can_be();
+        test_ages_and_room();
         test_the_last_value_counts();
         test_the_first_problem_is_kept();
         test_lines_that_are_none();

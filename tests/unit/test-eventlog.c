@@ -174,11 +174,11 @@ static void test_the_oldest_segments_go_first(void)
 
         must(eventlog_open(log) == 0);
         history_fill(log, 1, 20, 1);
-        tap_eq_int(eventlog_trim(log), 0, "small enough");
+        tap_eq_int(history_trim(log), 0, "small enough");
         tap_eq_u64(eventlog_oldest_seq(log), 1, "nothing goes");
         history_fill(log, 21, 200, 1);
         tap_ok(eventlog_size(log) > 10000, "too large");
-        tap_eq_int(eventlog_trim(log), 0, "trimmed");
+        tap_eq_int(history_trim(log), 0, "trimmed");
         tap_ok(eventlog_size(log) <= 10000 && eventlog_size(log) > 10000 - 4096,
                "to what it may be, and no further");
         oldest = eventlog_oldest_seq(log);
@@ -198,7 +198,7 @@ static void test_the_active_segment_is_never_trimmed(void)
 
         must(eventlog_open(log) == 0);
         history_fill(log, 1, 20, 1);
-        tap_eq_int(eventlog_trim(log), 0, "nothing is small enough");
+        tap_eq_int(history_trim(log), 0, "nothing is small enough");
         tap_after(log, 0, "1-20", "what is written to stays");
 }
 

@@ -108,7 +108,7 @@ static void test_while_the_log_is_trimmed(void)
         for (uint64_t seq = 1; seq <= 3; seq++)
                 must(log_reader_next(first, &line, &length) > 0 && log_reader_seq(first) == seq);
         must(log_reader_next(middle, &line, &length) > 0);
-        tap_eq_int(eventlog_trim(log), 0, "the log is trimmed");
+        tap_eq_int(history_trim(log), 0, "the log is trimmed");
         oldest = eventlog_oldest_seq(log);
         must(oldest > 52);
 
