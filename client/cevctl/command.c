@@ -9,6 +9,7 @@
 
 #include "cleanup.h"
 #include "escape.h"
+#include "utf8.h"
 
 int command_common_option(Context *c, int option)
 {
@@ -50,6 +51,13 @@ int command_usage_error(const Context *c, const char *format, ...)
         escape_print(stderr, sentence);
         fprintf(stderr, "\nTry \"cevctl %s --help\".\n", c->command->name);
         return STATUS_USAGE;
+}
+
+int command_check_text(const Context *c, const char *text)
+{
+        if (utf8_is_valid(text))
+                return -1;
+        return command_usage_error(c, "\"%s\" is not UTF-8.", text);
 }
 
 int command_error(int r, const char *what)

@@ -68,6 +68,10 @@ int command_common_option(Context *c, int option);
 int command_usage_error(const Context *c, const char *format, ...)
         __attribute__((format(printf, 2, 3)));
 
+/* What is no UTF-8 the bus does not take, and says so in its own words. -1, or the exit status
+ * after a sentence. */
+int command_check_text(const Context *c, const char *text);
+
 /* Prints what went wrong in this program itself; returns STATUS_ERROR. */
 int command_error(int r, const char *what);
 
@@ -75,5 +79,6 @@ extern const Command command_events;
 extern const Command command_query;
 extern const Command command_exit_code;
 extern const Command command_emit;
+extern const Command command_timeline;
 extern const Command command_status;
 extern const Command command_version;

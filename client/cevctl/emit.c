@@ -190,7 +190,7 @@ static int make_call(const Context *c, sd_bus *bus, const Arguments *a, char *wo
         if (r >= 0)
                 r = sd_bus_message_open_container(m, SD_BUS_TYPE_ARRAY, "{sv}");
         if (r < 0)
-                return command_error(r, "Cannot make the event; is all of it UTF-8");
+                return command_error(r, "Cannot make the event");
 
         for (size_t i = 0; i < a->details.n; i++) {
                 status = append_detail(c, m, &a->details.list[i]);
@@ -313,13 +313,16 @@ static int take_options(Context *c, Arguments *a, int argc, char *argv[])
         int option, status;
 
         while ((option = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
-                status = take_option(c, a, option);
+                status = optarg ? command_check_text(c, optarg) : -1;
+                if (status < 0)
+                        status = take_option(c, a, option);
                 if (status >= 0)
                         return status;
         }
         if (argc - optind != 2)
                 return command_usage_error(c, "Give a type and a status.");
-        return -1;
+        status = command_check_text(c, argv[optind]);
+        return status >= 0 ? status : command_check_text(c, argv[optind + 1]);
 }
 
 static int print_seq(const Context *c, uint64_t seq)

@@ -8,72 +8,31 @@
 #include "command.h"
 #include "cursor-file.h"
 #include "escape.h"
+#include "selection.h"
 #include "show.h"
 #include "template.h"
 #include "time-spec.h"
 
 #define EVENTS_HELP                                                                                   \
-        "  -f, --filter KEY=VALUE    only events that match; KEY!=VALUE only those that do not.\n"    \
-        "                            The same KEY again is \"or\", another one is \"and\". Keys: "    \
-        "type,\n"                                                                                     \
-        "                            event, container, image, pod, volume, network, name, id,\n"      \
-        "                            engine, exec, exit_code, uid, label\n"                           \
-        "  -n, --name NAME           events of that container, as --filter container=NAME\n"          \
-        "  -S, --since TIME          from that time on\n"                                             \
-        "  -U, --until TIME          up to that time\n"                                               \
+        SELECTION_HELP                                                                                \
         "      --format json|TEXT    JSON, or a template as \"{{.Status}} {{.Name}}\"\n"              \
         "      --no-trunc[=false]    with false, cut IDs to 12 characters\n"                          \
         "      --after CURSOR        what comes after that place in the history\n"                    \
         "      --cursor-file FILE    go on after the cursor in FILE, and keep it there\n" COMMON_HELP \
-        "\n"                                                                                          \
-        "A TIME is 2006-01-02T15:04:05Z, \"2006-01-02 15:04\" (local time), seconds since\n"          \
-        "1970, a duration as 10m or 2d (ago for --since, ahead for --until), now, today,\n"           \
-        "yesterday or tomorrow.\n"
+                SELECTION_HELP_TIME
 
 typedef struct Arguments {
-        const char *since;
-        const char *until;
+        Selection selection;
         const char *format;
         const char *after;
         const char *cursor_file;
-        const char **filters; /* owned; NULL-terminated */
-        char **own_filters;   /* owned with its strings: those made from -n */
-        size_t n_filters;
-        size_t n_own;
         bool stream;
         bool no_trunc;
 } Arguments;
 
 static void arguments_done(Arguments *a)
 {
-        for (size_t i = 0; i < a->n_own; i++)
-                free(a->own_filters[i]);
-        free(a->own_filters);
-        free(a->filters);
-}
-
-static int add_filter(Arguments *a, const char *filter)
-{
-        const char **grown = reallocarray(a->filters, a->n_filters + 2, sizeof(char *));
-
-        if (!grown)
-                return -ENOMEM;
-        grown[a->n_filters++] = filter;
-        grown[a->n_filters] = NULL;
-        a->filters = grown;
-        return 0;
-}
-
-static int add_container(Arguments *a, const char *name)
-{
-        char **grown = reallocarray(a->own_filters, a->n_own + 1, sizeof(char *));
-
-        if (!grown)
-                return -ENOMEM;
-        a->own_filters = grown;
-        if (asprintf(&a->own_filters[a->n_own], "container=%s", name) < 0)
-                return -ENOMEM;
-        return add_filter(a, a->own_filters[a->n_own++]);
+        selection_done(&a->selection);
 }
 
 /* What Go takes for a bool, since that is what scripts for Podman have; and yes and no. */
@@ -113,47 +72,29 @@ enum {
 /* -1, or the exit status. */
 static int take_option(Context *c, Arguments *a, int option)
 {
-        int r = 0;
-
         switch (option) {
-        case 'f':
-                r = add_filter(a, optarg);
-                break;
-        case 'n':
-                r = add_container(a, optarg);
-                break;
-        case 'S':
-                a->since = optarg;
-                break;
-        case 'U':
-                a->until = optarg;
-                break;
         case OPTION_STREAM:
                 return set_bool(c, "stream", optarg, &a->stream);
         case OPTION_NO_TRUNC:
                 return set_bool(c, "no-trunc", optarg, &a->no_trunc);
         case OPTION_FORMAT:
                 a->format = optarg;
-                break;
+                return -1;
         case OPTION_AFTER:
                 a->after = optarg;
-                break;
+                return command_check_text(c, optarg);
         case OPTION_CURSOR_FILE:
                 a->cursor_file = optarg;
-                break;
+                return -1;
         default:
-                return command_common_option(c, option == 'h' ? OPTION_HELP : option);
+                return selection_take_option(c, &a->selection, option);
         }
-        return r < 0 ? command_error(r, "Cannot read the options") : -1;
 }
 
 static int take_options(Context *c, Arguments *a, int argc, char *argv[])
 {
         static const struct option options[] = {
-                { "filter", required_argument, NULL, 'f' },
-                { "name", required_argument, NULL, 'n' },
-                { "since", required_argument, NULL, 'S' },
-                { "until", required_argument, NULL, 'U' },
+                SELECTION_OPTIONS,
                 { "stream", optional_argument, NULL, OPTION_STREAM },
                 { "format", required_argument, NULL, OPTION_FORMAT },
                 { "no-trunc", optional_argument, NULL, OPTION_NO_TRUNC },
@@ -164,7 +105,8 @@ static int take_options(Context *c, Arguments *a, int argc, char *argv[])
         };
         int option, status;
 
-        while ((option = getopt_long(argc, argv, "f:n:S:U:h", options, NULL)) >= 0) {
+        while ((option = getopt_long(argc, argv, SELECTION_SHORT_OPTIONS "h", options, NULL)) >=
+               0) {
                 status = take_option(c, a, option);
                 if (status >= 0)
                         return status;
@@ -177,42 +119,17 @@ static int take_options(Context *c, Arguments *a, int argc, char *argv[])
         return -1;
 }
 
-static int parse_time(const Context *c, const char *option, const char *text,
-                      TimeDirection direction, uint64_t now_nsec, int64_t *ret)
-{
-        int r = time_spec_parse(text, direction, (int64_t)now_nsec, ret);
-
-        if (r == -ERANGE)
-                return command_usage_error(
-                        c, "--%s: \"%s\" is too far away, times go from 1677 to 2262.", option,
-                        text);
-        if (r < 0)
-                return command_usage_error(c, "--%s: \"%s\" is not a time: " TIME_SPEC_ACCEPTED ".",
-                                           option, text);
-        return -1;
-}
-
 /* The range, and whether to follow: past the end of the range there is nothing to wait for. */
 static int set_range(const Context *c, const Arguments *a, FollowOptions *f)
 {
+        const Selection *s = &a->selection;
         uint64_t now = time_now_nsec();
-        int64_t since = 0, until = 0;
-        int status = -1;
+        int status = selection_range(c, s, now, &f->since_nsec, &f->until_nsec);
 
-        if (a->since)
-                status = parse_time(c, "since", a->since, TIME_BACK, now, &since);
-        if (a->until && status < 0)
-                status = parse_time(c, "until", a->until, TIME_AHEAD, now, &until);
         if (status >= 0)
                 return status;
-
-        /* For the service 0 is no bound. Nothing happened before 1970, so for the start that is
-         * right, and an end that early leaves nothing. */
-        f->since_nsec = since > 0 ? (uint64_t)since : 0;
-        if (a->until)
-                f->until_nsec = until > 0 ? (uint64_t)until : 1;
-        f->follow = a->stream && (!a->until || f->until_nsec > now);
-        f->start = a->since || a->until || !a->stream ? FOLLOW_TIME : FOLLOW_NOW;
+        f->follow = a->stream && (!s->until || f->until_nsec > now);
+        f->start = s->since || s->until || !a->stream ? FOLLOW_TIME : FOLLOW_NOW;
         return -1;
 }
 
@@ -281,7 +198,7 @@ static int show(Context *c, bool stream, int argc, char *argv[])
         if (status >= 0)
                 return status;
 
-        options.follow.filters = a.filters;
+        options.follow.filters = a.selection.filters;
         options.truncate = !a.no_trunc;
         options.cursor_file = a.cursor_file;
         return show_events(c, &options);

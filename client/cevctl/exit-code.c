@@ -112,6 +112,9 @@ static int run(Context *c, int argc, char *argv[])
         if (argc - optind != 1)
                 return command_usage_error(c, "Give one ID.");
 
+        status = command_check_text(c, argv[optind]);
+        if (status >= 0)
+                return status;
         r = bus_open(c->user, &bus);
         if (r < 0)
                 return bus_report(c->user, NULL, r);

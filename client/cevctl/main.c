@@ -17,7 +17,7 @@
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 static const Command *const commands[] = {
-        &command_events, &command_query,  &command_exit_code,
+        &command_events, &command_query,  &command_timeline, &command_exit_code,
         &command_emit,   &command_status, &command_version,
 };
 

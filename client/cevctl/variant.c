@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -62,6 +63,10 @@ static int read_basic(sd_bus_message *m, char type, json_object **ret)
 
         if (type == SD_BUS_TYPE_UNIX_FD) {
                 *ret = NULL; /* its number says nothing outside this process */
+                return 0;
+        }
+        if (type == SD_BUS_TYPE_DOUBLE && !isfinite(v.d)) {
+                *ret = NULL; /* JSON has no such number */
                 return 0;
         }
         value = basic_to_json(type, &v);

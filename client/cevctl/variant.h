@@ -4,7 +4,8 @@
 /*
  * Values of any D-Bus type as JSON: for details of events that this program does not know, and for
  * properties. Numbers stay exact (64 bits), strings and paths become strings, dictionaries become
- * objects, everything else that holds several values becomes an array. A file descriptor is null.
+ * objects, everything else that holds several values becomes an array. A file descriptor is null,
+ * and so is a number that is not finite.
  */
 
 #include <json-c/json.h>

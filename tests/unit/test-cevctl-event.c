@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -78,18 +79,20 @@ static void test_details_of_other_types(sd_bus *bus)
         Event e = {};
 
         tap_ok(sd_bus_message_append(m, CE_EVENT_CONTENTS, "t", "s", "", "", "", "", UINT64_C(0),
-                                     UINT64_C(1), 6, "exit_code", "s", "seven", "uid", "i", -1,
+                                     UINT64_C(1), 8, "exit_code", "s", "seven", "uid", "i", -1,
                                      "attributes", "as", 2, "a", "b", "deep", "a{sv}", 1, "k",
-                                     "(ib)", 1, 1, "v", "v", "d", 0.5, "empty", "a{ss}", 0) >= 0,
+                                     "(ib)", 1, 1, "v", "v", "d", 0.5, "empty", "a{ss}", 0, "nan",
+                                     "d", (double)NAN, "infinite", "ad", 1, (double)-INFINITY) >= 0,
                "an event of a service to come");
         seal(m);
         if (!tap_eq_int(event_read(m, &e), 0, "it is read"))
                 return;
         tap_ok(!e.has_exit_code && !e.has_uid && e.n_attributes == 0, "nothing is taken for ours");
-        tap_eq_str(json_object_to_json_string_ext(e.others, JSON_C_TO_STRING_PLAIN),
-                   "{\"exit_code\":\"seven\",\"uid\":-1,\"attributes\":[\"a\",\"b\"],"
-                   "\"deep\":{\"k\":[1,true]},\"v\":0.5,\"empty\":{}}",
-                   "all of it is kept");
+        tap_eq_str(
+                json_object_to_json_string_ext(e.others, JSON_C_TO_STRING_PLAIN),
+                "{\"exit_code\":\"seven\",\"uid\":-1,\"attributes\":[\"a\",\"b\"],"
+                "\"deep\":{\"k\":[1,true]},\"v\":0.5,\"empty\":{},\"nan\":null,\"infinite\":[null]}",
+                "all of it is kept");
         event_done(&e);
         sd_bus_message_unref(m);
 }
