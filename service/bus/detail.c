@@ -18,8 +18,8 @@ const Detail known_details[DETAILS_MAX] = {
         { "attributes", "a{ss}", FIELD(attributes), 0, true },
         { "synthetic", "b", FIELD(synthetic), 0, true },
         { "reason", "s", FIELD(reason), 0, true },
-        { "truncated", "b", FIELD(truncated), 0, false },
-        { "backlog", "b", FIELD(backlog), 0, false },
+        { "truncated", "b", FIELD(truncated), 0, true },
+        { "backlog", "b", FIELD(backlog), 0, true },
         { "unrecorded", "b", FIELD(unrecorded), 0, false },
 #undef FIELD
 };

@@ -228,17 +228,40 @@ static int check_exit_code(const EventFields *fields, sd_bus_error *error)
                                  fields->exit_code);
 }
 
-static int check_fields(const EventFields *fields, sd_bus_error *error)
+/* What is new is said in our words. */
+static int check_new(const EventFields *fields, sd_bus_error *error)
 {
         if (!event_type_is_known(fields->type))
                 return invalid(error, "type", fields->type, event_types_text());
         if (!is_word(fields->status, "-_.:"))
                 return invalid(error, "status", fields->status,
                                "use 1 to 64 letters, digits, \"-\", \"_\", \".\" or \":\"");
+        return check_exit_code(fields, error);
+}
+
+static bool is_short(const char *string)
+{
+        size_t length = strlen(string);
+
+        return length > 0 && length <= WORD_MAX;
+}
+
+/* What an engine said once is taken in its words: another history has it that way. */
+static int check_backlog(const EventFields *fields, sd_bus_error *error)
+{
+        if (!is_short(fields->type))
+                return invalid(error, "type", fields->type, "use 1 to 64 bytes");
+        if (!is_short(fields->status))
+                return invalid(error, "status", fields->status, "use 1 to 64 bytes");
+        return 0;
+}
+
+static int check_fields(const EventFields *fields, sd_bus_error *error)
+{
         if (!is_word(fields->engine, "-_."))
                 return invalid(error, "engine", fields->engine,
                                "use 1 to 64 letters, digits, \"-\", \"_\" or \".\"");
-        return 0;
+        return fields->backlog ? check_backlog(fields, error) : check_new(fields, error);
 }
 
 static int read_event(sd_bus_message *message, Event **ret, sd_bus_error *error)
@@ -255,17 +278,15 @@ static int read_event(sd_bus_message *message, Event **ret, sd_bus_error *error)
                                 &fields.name, &fields.image, &fields.engine, &fields.time_nsec);
         if (r < 0)
                 return r;
-        r = check_fields(&fields, error);
-        if (r < 0)
-                return r;
         r = read_details(message, &details, error);
         if (r < 0)
                 return r;
-        r = check_exit_code(&fields, error);
+        r = check_fields(&fields, error);
         if (r < 0)
                 return r;
 
-        if (fields.time_nsec == 0)
+        /* Of what is past nothing is now; one who brings a history must find it as it was. */
+        if (fields.time_nsec == 0 && !fields.backlog)
                 fields.time_nsec = timestamp_now();
         r = event_json_attributes(attributes, &fields.attributes, &fields.n_attributes);
         if (r < 0)

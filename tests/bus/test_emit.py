@@ -91,7 +91,7 @@ WRONG: dict[str, list[Any]] = {
     "oom_killed": ["true", dbus.Int32(1)], "uid": [dbus.Int32(0), "0", dbus.UInt64(0)],
     "attributes": ["a=b", dbus.Dictionary({"a": 1}, signature="si"),
                    dbus.Dictionary({"a": "b"}, signature="sv"), dbus.Array(["a"], signature="s")],
-    "pod_id": [dbus.ObjectPath("/a")], "truncated": [True], "backlog": [True, False],
+    "pod_id": [dbus.ObjectPath("/a")], "truncated": ["yes"], "backlog": [dbus.Int32(1)],
     "unrecorded": [True],
     "own": [dbus.Array(["a"], signature="s"), dbus.Dictionary({}, signature="sv"),
             dbus.Struct(("a", 1)), float("inf"), float("nan")],
@@ -113,6 +113,30 @@ def a_detail_that_cannot_be_is_named() -> None:
                 client.emit(details={"exit_code": dbus.Int64(number)})
         equal(client.get("NewestSeq"), 0)
         equal(client.emit(), 1)
+
+
+@test
+def what_is_backlog_is_recorded_and_not_signalled() -> None:
+    details = {"backlog": True, "truncated": True, "exit_code": -70000}
+    with scene() as (service, client):
+        heard = client.listen()
+        equal(client.emit("unheard of", "health_status: fine", time_nsec=0, details=details), 1)
+        equal(client.emit("container", "start", details={"backlog": False}), 2)
+        equal(heard.wait(seq=2).details, {})
+        equal([event.seq for event in heard.events], [2])
+        for _ in range(2):
+            event = client.history()[0]
+            equal((event.type, event.status, event.time_nsec, event.details),
+                  ("unheard of", "health_status: fine", 0, details))
+            service.restart()
+        for fields in ({"type": ""}, {"status": ""}, {"type": "x" * 65}, {"status": "x" * 65},
+                       {"engine": "a b"}):
+            with raises(INVALID_ARGS) as error:
+                client.emit(**fields, details={"backlog": True})
+            assert next(iter(fields)) in error.message, error.message
+        with raises(INVALID_ARGS):
+            client.emit("unheard of", details={"backlog": False})
+        equal(client.get("NewestSeq"), 2)
 
 
 @test
