@@ -109,3 +109,11 @@ int bus_report(bool user, const sd_bus_error *error, int r)
                 return statuses[failure];
         return STATUS_ERROR;
 }
+
+int bus_report_emit(bool user, const sd_bus_error *error, int r)
+{
+        if (!sd_bus_error_has_name(error, SD_BUS_ERROR_ACCESS_DENIED))
+                return bus_report(user, error, r);
+        fputs("cevctl: Only root may record events.\n", stderr);
+        return STATUS_ERROR;
+}

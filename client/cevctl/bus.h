@@ -30,3 +30,7 @@ BusFailure bus_failure(const sd_bus_error *error);
 /* Prints "cevctl: " and a sentence about what failed on standard error. error may be unset, then r
  * is the negative errno. Returns the exit status that fits. */
 int bus_report(bool user, const sd_bus_error *error, int r);
+
+/* The same of a call of Emit: the bus refuses in its own words, for all that it does not let
+ * through. */
+int bus_report_emit(bool user, const sd_bus_error *error, int r);

@@ -16,19 +16,23 @@ _cevctl_command() {
 # What may follow the option $1 of the command $2; fails if it takes no value that we know.
 _cevctl_values() {
     case $2:$1 in
-        events:-f|query:-f|timeline:-f|events:--filter|query:--filter|timeline:--filter)
+        events:-f|query:-f|timeline:-f|export:-f|events:--filter|query:--filter|\
+        timeline:--filter|export:--filter)
             compopt -o nospace
             printf '%s=\n' type event container image pod volume network name id engine exec \
                 exit_code uid label ;;
         events:--format|query:--format)
             echo json ;;
-        events:-[SU]|query:-[SU]|timeline:-[SU]|events:--since|query:--since|timeline:--since|\
-        events:--until|query:--until|timeline:--until|emit:--time)
+        events:-[SU]|query:-[SU]|timeline:-[SU]|export:-[SU]|\
+        events:--since|query:--since|timeline:--since|export:--since|\
+        events:--until|query:--until|timeline:--until|export:--until|emit:--time)
             printf '%s\n' now today yesterday tomorrow ;;
         emit:--engine)
             printf '%s\n' podman docker containerd cri isulad oci ;;
         events:--cursor-file|query:--cursor-file)
             compgen -f -- "$3" ;;
+        export:*|import:*)
+            [[ $3 != -* ]] && compgen -f -- "$3" ;;
         *)
             return 1 ;;
     esac
@@ -52,7 +56,7 @@ _cevctl_after_equals() {
 }
 
 _cevctl_words() {
-    local commands="events query timeline exit-code emit status version help"
+    local commands="events query timeline exit-code emit export import status version help"
     local common="--user --system --json --help"
 
     case $1 in
@@ -63,6 +67,8 @@ _cevctl_words() {
                 "--cursor-file $common" ;;
         timeline)
             echo "--filter --name --since --until --width --by-name $common" ;;
+        export)
+            echo "--filter --name --since --until $common" ;;
         exit-code)
             echo "--exec --container $common" ;;
         emit)

@@ -80,5 +80,7 @@ extern const Command command_query;
 extern const Command command_exit_code;
 extern const Command command_emit;
 extern const Command command_timeline;
+extern const Command command_export;
+extern const Command command_import;
 extern const Command command_status;
 extern const Command command_version;

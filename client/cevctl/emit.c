@@ -312,17 +312,19 @@ static int take_options(Context *c, Arguments *a, int argc, char *argv[])
         };
         int option, status;
 
+        for (int i = 1; i < argc; i++) {
+                status = command_check_text(c, argv[i]);
+                if (status >= 0)
+                        return status;
+        }
         while ((option = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
-                status = optarg ? command_check_text(c, optarg) : -1;
-                if (status < 0)
-                        status = take_option(c, a, option);
+                status = take_option(c, a, option);
                 if (status >= 0)
                         return status;
         }
         if (argc - optind != 2)
                 return command_usage_error(c, "Give a type and a status.");
-        status = command_check_text(c, argv[optind]);
-        return status >= 0 ? status : command_check_text(c, argv[optind + 1]);
+        return -1;
 }
 
 static int print_seq(const Context *c, uint64_t seq)
@@ -337,15 +339,6 @@ static int print_seq(const Context *c, uint64_t seq)
         if (!object || json_object_object_add(object, "Seq", json_object_new_uint64(seq)) < 0)
                 return command_error(-ENOMEM, "Cannot print the number");
         return json_print(stdout, object) < 0 ? STATUS_ERROR : STATUS_OK;
-}
-
-/* The bus refuses in its own words, for all that it does not let through. */
-static int report(const Context *c, const sd_bus_error *error, int r)
-{
-        if (!sd_bus_error_has_name(error, SD_BUS_ERROR_ACCESS_DENIED))
-                return bus_report(c->user, error, r);
-        fputs("cevctl: Only root may record events.\n", stderr);
-        return STATUS_ERROR;
 }
 
 static int run(Context *c, int argc, char *argv[])
@@ -376,7 +369,7 @@ static int run(Context *c, int argc, char *argv[])
         if (r >= 0)
                 r = sd_bus_message_read(reply, "t", &seq);
         if (r < 0)
-                return report(c, &error, r);
+                return bus_report_emit(c->user, &error, r);
         return print_seq(c, seq);
 }
 

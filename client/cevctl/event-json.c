@@ -90,8 +90,15 @@ static int add_podman_keys(json_object *object, const Event *e)
             (r = add_string(object, "Type", e->type)) < 0 ||
             (r = add_string(object, "health_status", e->health_status)) < 0 ||
             (r = add_string(object, "error", e->error)) < 0 ||
-            (r = add_string(object, "PodID", e->pod_id)) < 0 || (r = add_attributes(object, e)) < 0)
+            (r = add_string(object, "PodID", e->pod_id)) < 0)
                 return r;
+        return add_attributes(object, e);
+}
+
+/* As Podman's command line has them. */
+static int add_times(json_object *object, const Event *e)
+{
+        int r;
 
         r = add(object, "time", json_object_new_uint64(e->time_nsec / NSEC_PER_SEC));
         return r < 0 ? r : add(object, "timeNano", json_object_new_uint64(e->time_nsec));
@@ -145,6 +152,8 @@ static bool is_key(const char *name)
                 "Truncated",
                 "Backlog",
                 "Extra",
+                "Position",
+                "CRC",
         };
 
         for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
@@ -187,11 +196,32 @@ int event_to_json(const Event *e, const char *cursor, json_object **ret)
                 return -ENOMEM;
         r = add_podman_keys(object, e);
         if (r >= 0)
+                r = add_times(object, e);
+        if (r >= 0)
                 r = add_our_keys(object, e);
         if (r >= 0)
                 r = add_others(object, e);
         if (r >= 0)
                 r = add_string(object, "Cursor", cursor);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(object);
+        return 0;
+}
+
+int event_to_record(const Event *e, json_object **ret)
+{
+        _cleanup_json_ json_object *object = json_object_new_object();
+        int r;
+
+        if (!object)
+                return -ENOMEM;
+        r = add_podman_keys(object, e);
+        if (r >= 0)
+                r = add_our_keys(object, e);
+        if (r >= 0 && e->others && json_object_object_length(e->others) > 0)
+                r = add(object, "Extra", json_object_get(e->others));
         if (r < 0)
                 return r;
 

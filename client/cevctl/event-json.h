@@ -16,5 +16,8 @@
 /* cursor may be NULL. */
 int event_to_json(const Event *e, const char *cursor, json_object **ret);
 
+/* As a record of the history, but for its Position and CRC. */
+int event_to_record(const Event *e, json_object **ret);
+
 /* The object as one line, with its end. -ENOMEM if json-c has no room for the text. */
 int json_print(FILE *f, json_object *object);

@@ -32,6 +32,7 @@ static const struct {
 void event_done(Event *e)
 {
         sd_bus_message_unref(e->message);
+        json_object_put(e->root);
         free(e->attributes);
         json_object_put(e->others);
         *e = (Event){};
@@ -175,6 +176,14 @@ int event_read(sd_bus_message *m, Event *ret)
         *ret = e;
         e = (Event){};
         return 0;
+}
+
+bool event_detail_is_known(const char *key)
+{
+        for (size_t k = 0; k < sizeof(known) / sizeof(known[0]); k++)
+                if (strcmp(key, known[k].key) == 0)
+                        return true;
+        return strcmp(key, "attributes") == 0;
 }
 
 const char *event_attribute(const Event *e, const char *key)

@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * An event, as a client sees it: read from a signal or from a reply, never changed afterwards. The
- * strings are the message's own, so an Event holds a reference to it. Details that this program
+ * An event, as a client sees it: read from a signal, from a reply or from a line of JSON, never
+ * changed afterwards. The strings are the message's own, or the JSON object's, so an Event holds a
+ * reference to it. Details that this program
  * knows have a field; the others are kept as they came.
  *
  * What does not apply is NULL or false, never "" or 0: a container that ended with 0 has an exit
@@ -23,7 +24,8 @@ typedef struct EventAttribute {
 } EventAttribute;
 
 typedef struct Event {
-        sd_bus_message *message; /* owned; the strings below are in it */
+        sd_bus_message *message; /* owned, or NULL; the strings below are in it */
+        json_object *root;       /* owned, or NULL; or they are in this */
 
         const char *type;
         const char *status;
@@ -52,11 +54,19 @@ typedef struct Event {
         EventAttribute *attributes; /* owned; sorted by key */
         size_t n_attributes;
         json_object *others; /* owned, or NULL: object with all other details */
+
+        /* The line of the history that it was read from, with its "\n"; or NULL. Borrowed from the
+         * reader, and good as long as its handler runs. */
+        const char *line;
+        size_t line_length;
 } Event;
 
 /* Reads the nine values of an event: the body of a signal, or a structure that was entered. */
 int event_read(sd_bus_message *m, Event *ret);
 void event_done(Event *e);
+
+/* Whether a detail of that name has a place of its own. */
+bool event_detail_is_known(const char *key);
 
 /* The value of a label, or NULL. */
 const char *event_attribute(const Event *e, const char *key);

@@ -12,11 +12,11 @@
 
 typedef struct Reading {
         const Context *context;
-        sd_event *loop; /* borrowed */
         HistoryHandler handler;
         void *userdata;
         int error; /* of the handler */
         int status;
+        bool ended;
 } Reading;
 
 static int on_event(const Event *event, const char *cursor, void *userdata)
@@ -55,7 +55,7 @@ static void on_end(int result, const sd_bus_error *error, void *userdata)
                         command_error(result, "Cannot read the answer of containers-eventsd");
         else if (result < 0)
                 reading->status = bus_report(reading->context->user, error, result);
-        (void)sd_event_exit(reading->loop, 0);
+        reading->ended = true;
 }
 
 int history_read(const Context *c, sd_bus *bus, const FollowOptions *options,
@@ -77,10 +77,10 @@ int history_read(const Context *c, sd_bus *bus, const FollowOptions *options,
                 r = sd_bus_attach_event(bus, loop, SD_EVENT_PRIORITY_NORMAL);
         if (r < 0)
                 return command_error(r, "Cannot read the history");
-        reading.loop = loop;
         r = follow_new(bus, options, &following, &reading, &follow);
-        if (r >= 0)
-                r = sd_event_loop(loop);
+        /* Not sd_event_loop(): at its end it closes the bus. */
+        while (r >= 0 && !reading.ended)
+                r = sd_event_run(loop, UINT64_MAX);
         (void)sd_bus_detach_event(bus);
         if (r < 0 && reading.status < 0)
                 return command_error(r, "Cannot read the history");

@@ -120,7 +120,7 @@ static bool is_free(const Layout *l, size_t first, size_t end)
 
 static void put_mark(Layout *l, size_t column)
 {
-        char text[16];
+        char text[16] = "";
         CellMark mark = place_mark(&l->places[column], text);
         size_t length = strlen(text), room, shift = 0;
 

@@ -365,9 +365,10 @@ def mistakes_are_named_before_any_output() -> None:
                           ["emit", "container", wrong], ["emit", wrong, "died"],
                           ["emit", "container", "died", "--name", wrong],
                           ["emit", "container", "died", "--attribute", wrong]):
-            refused(bus, *arguments, says='"x=\\xff" is not UTF-8')
+            refused(bus, *arguments, says='x=\\xff" is not UTF-8')
         assert "Usage: cevctl" in run(bus, status=2).stderr
-        for command in ("events", "query", "timeline", "exit-code", "emit", "status", "version"):
+        for command in ("events", "query", "timeline", "exit-code", "emit", "export",
+                        "import", "status", "version"):
             help_text = run(bus, command, "--help").stdout
             assert help_text.startswith(f"Usage: cevctl {command}"), help_text
             equal(run(bus, "help", command).stdout, help_text)
