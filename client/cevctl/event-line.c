@@ -19,6 +19,8 @@
 #define CRC_MARK   ",\"CRC\":\""
 #define CRC_LENGTH (sizeof(CRC_MARK) - 1 + 8 + 2)
 
+#define SEQ_MARK ",\"Seq\":"
+
 struct EventLines {
         json_tokener *tokener; /* owned */
 };
@@ -64,6 +66,25 @@ bool event_line_is_intact(const char *line, size_t length)
         n = length - CRC_LENGTH;
         snprintf(mark, sizeof(mark), CRC_MARK "%08lx\"}", checksum(line, n));
         return memcmp(line + n, mark, CRC_LENGTH) == 0;
+}
+
+uint64_t event_line_seq(const char *line, size_t length)
+{
+        const char *end = line + length, *mark = line;
+        uint64_t number = 0;
+
+        /* A label may have that name; its value is a string. */
+        do {
+                mark = memmem(mark, (size_t)(end - mark), SEQ_MARK, sizeof(SEQ_MARK) - 1);
+                if (!mark)
+                        return 0;
+                mark += sizeof(SEQ_MARK) - 1;
+        } while (mark < end && *mark == '"');
+        for (; mark < end && *mark >= '0' && *mark <= '9'; mark++)
+                if (__builtin_mul_overflow(number, 10, &number) ||
+                    __builtin_add_overflow(number, (uint64_t)(*mark - '0'), &number))
+                        return 0;
+        return number;
 }
 
 /* ---- reading ---- */

@@ -33,6 +33,9 @@ int event_lines_read(EventLines *lines, const char *line, size_t length, Event *
 /* Whether the line ends in a checksum that fits; true if it has none. */
 bool event_line_is_intact(const char *line, size_t length);
 
+/* The number in a line of the history, without reading the rest; 0 if there is none. */
+uint64_t event_line_seq(const char *line, size_t length);
+
 /* Writes the event as a line of the history, with its "\n". */
 int event_line_print(FILE *f, const Event *e);
 

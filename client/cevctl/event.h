@@ -54,11 +54,6 @@ typedef struct Event {
         EventAttribute *attributes; /* owned; sorted by key */
         size_t n_attributes;
         json_object *others; /* owned, or NULL: object with all other details */
-
-        /* The line of the history that it was read from, with its "\n"; or NULL. Borrowed from the
-         * reader, and good as long as its handler runs. */
-        const char *line;
-        size_t line_length;
 } Event;
 
 /* Reads the nine values of an event: the body of a signal, or a structure that was entered. */

@@ -93,8 +93,6 @@ static int on_event(const Event *e, void *userdata)
                 r = event_to_record(e, &object);
                 if (r >= 0)
                         r = json_print(export->file, object);
-        } else if (e->line) {
-                fwrite(e->line, 1, e->line_length, export->file);
         } else {
                 r = event_line_print(export->file, e);
         }
@@ -102,6 +100,16 @@ static int on_event(const Event *e, void *userdata)
                 r = errno > 0 ? -errno : -EIO;
         meter_add(&export->meter);
         return r;
+}
+
+static int on_line(const char *line, size_t length, void *userdata)
+{
+        Export *export = userdata;
+
+        meter_add(&export->meter);
+        if (fwrite(line, 1, length, export->file) != length)
+                return errno > 0 ? -errno : -EIO;
+        return 0;
 }
 
 static int take_options(Context *c, Selection *s, int argc, char *argv[])
@@ -146,7 +154,7 @@ static int run(Context *c, int argc, char *argv[])
         if (r < 0)
                 return command_error(r, path);
         meter_start(&export.meter, "events exported");
-        status = history_read(c, bus, &what, on_event, &export);
+        status = history_read(c, bus, &what, on_event, export.terminal ? NULL : on_line, &export);
         meter_clear(&export.meter);
         if (status >= 0)
                 return status;

@@ -9,8 +9,10 @@
 #include <systemd/sd-event.h>
 
 #include "backoff.h"
+#include "bulk.h"
 #include "bus.h"
 #include "cleanup.h"
+#include "cursor.h"
 #include "listener.h"
 #include "page.h"
 #include "progress.h"
@@ -24,6 +26,8 @@
  *     ASKING <----------------------------.   a page is on its way
  *       |  |                              |
  *       |  '-- more, or behind a signal --+
+ *       |  |                              |
+ *       |  '-- more: STREAMING -----------+   the service sends the rest through a pipe
  *       v                                 |
  *      LIVE ------------------------------+   all is read; the next signal is delivered as it is,
  *                                         |   or, if it does not fit, leads back to ASKING
@@ -45,6 +49,11 @@
  * thank us for starting it. Only the first call may start it; an event that somebody emits starts
  * it, too, and then we hear of its new owner.
  *
+ * A second page is not asked for: Stream gives the rest in one piece, at our own pace. Where it
+ * ends, for whatever reason, pages go on, and so they do with a service that does not have it or
+ * has no room for another one. A number that is left out may be an event that was pruned before we
+ * came to it, so there, too, a page is asked for, which is refused then.
+ *
  * The time of the end is a timer. When it fires, one more page is asked for, since an event may
  * have been recorded that nobody has signalled yet.
  */
@@ -62,6 +71,7 @@
 typedef enum State {
         INSTALLING,
         ASKING,
+        STREAMING,
         LIVE,
         RESTING,
         WAITING,
@@ -79,6 +89,9 @@ struct Follow {
         Progress progress;
         Listener *listener; /* NULL when there is nothing to follow */
         sd_bus_slot *call;
+        Bulk *bulk;              /* of STREAMING */
+        int bulk_error;          /* of the handler */
+        uint64_t bulk_last;      /* number of the last event that came through it */
         Backoff backoff;         /* of RESTING */
         sd_event_source *absent; /* of WAITING: when it is worth a word */
         sd_event_source *deadline;
@@ -86,6 +99,7 @@ struct Follow {
 
         unsigned n_signals; /* delivered since the last page */
         bool answered;      /* the service has given a page at least once */
+        bool no_bulk;       /* pages only */
         bool ask_again;     /* when this page is there, whatever it says */
         bool past_deadline;
         bool last_page; /* this page was asked for after the deadline */
@@ -107,6 +121,7 @@ static void end(Follow *f, int result, const sd_bus_error *error)
                 return;
         f->state = ENDED;
         f->call = sd_bus_slot_unref(f->call);
+        f->bulk = bulk_free(f->bulk);
         stop_timers(f);
         f->deadline = sd_event_source_disable_unref(f->deadline);
         f->pause = sd_event_source_disable_unref(f->pause);
@@ -243,6 +258,130 @@ static void failed(Follow *f, const sd_bus_error *error)
         }
 }
 
+/* ---- the rest in one piece ---- */
+
+static int take_place(Follow *f, uint64_t seq)
+{
+        bool all = !f->options.filters || !f->options.filters[0];
+
+        /* Of all events the next one has the next number. */
+        if (seq <= f->bulk_last || (all && f->options.since_nsec == 0 &&
+                                    f->options.until_nsec == 0 && seq != f->bulk_last + 1))
+                return -ESTALE;
+        f->bulk_last = seq;
+        return 0;
+}
+
+static int on_bulk_event(const Event *e, void *userdata)
+{
+        _cleanup_free_ char *cursor = NULL;
+        Follow *f = userdata;
+        int r;
+
+        r = take_place(f, e->seq);
+        if (r < 0)
+                return r;
+        r = cursor_format(f->progress.epoch, e->seq, &cursor);
+        if (r >= 0)
+                r = deliver(e, cursor, f);
+        if (r < 0)
+                f->bulk_error = r;
+        return r;
+}
+
+static int on_bulk_line(const char *line, size_t length, uint64_t seq, void *userdata)
+{
+        Follow *f = userdata;
+        int r;
+
+        r = take_place(f, seq);
+        if (r < 0)
+                return r;
+        f->bulk_error = f->handler->line(line, length, f->userdata);
+        return f->bulk_error;
+}
+
+static int on_bulk_pause(void *userdata)
+{
+        _cleanup_free_ char *cursor = NULL;
+        Follow *f = userdata;
+        int r;
+
+        r = cursor_format(f->progress.epoch, f->bulk_last, &cursor);
+        if (r >= 0)
+                r = f->handler->pause(cursor, f->userdata);
+        if (r < 0)
+                f->bulk_error = r;
+        return r;
+}
+
+static void on_bulk_end(int result, void *userdata)
+{
+        _cleanup_free_ char *cursor = NULL;
+        Follow *f = userdata;
+        Step next = STEP_IGNORE;
+        int r = f->bulk_error;
+
+        f->bulk = bulk_free(f->bulk);
+        if (r >= 0)
+                r = cursor_format(f->progress.epoch, f->bulk_last, &cursor);
+        if (r >= 0)
+                r = progress_page(&f->progress, cursor, true, &next);
+        if (r < 0) {
+                end(f, r, NULL);
+                return;
+        }
+        /* One that gives nothing would give nothing again. */
+        f->no_bulk = next != STEP_ASK;
+        ask(f);
+}
+
+static int on_bulk_reply(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
+{
+        static const BulkHandler events = {
+                .event = on_bulk_event,
+                .pause = on_bulk_pause,
+                .end = on_bulk_end,
+        };
+        static const BulkHandler lines = {
+                .raw = true,
+                .line = on_bulk_line,
+                .pause = on_bulk_pause,
+                .end = on_bulk_end,
+        };
+        Follow *f = userdata;
+        int r;
+
+        f->call = sd_bus_slot_unref(f->call);
+        r = sd_bus_message_is_method_error(m, NULL)
+                    ? -EOPNOTSUPP
+                    : bulk_new(f->loop, m, f->handler->line ? &lines : &events, f, &f->bulk);
+        if (r >= 0)
+                return 0;
+        f->no_bulk = true;
+        ask(f);
+        return 0;
+}
+
+static int stream(Follow *f)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        BulkRequest request = {
+                .cursor = f->progress.cursor,
+                .since_nsec = f->options.since_nsec,
+                .until_nsec = f->options.until_nsec,
+                .filters = f->options.filters,
+        };
+        int r;
+
+        f->state = STREAMING;
+        f->bulk_last = f->progress.last;
+        r = bulk_request(f->bus, &request, &m);
+        return r < 0 ? r : sd_bus_call_async(f->bus, &f->call, m, on_bulk_reply, f, 0);
+}
+
+/* ---- the page ---- */
+
 /* All that was recorded when the page was asked for is read. */
 static void caught_up(Follow *f)
 {
@@ -279,6 +418,8 @@ static int take_page(Follow *f, sd_bus_message *m)
                 return 0;
         }
         backoff_reset(&f->backoff);
+        if (next == STEP_ASK && more && !f->no_bulk && f->progress.epoch)
+                return stream(f);
         if (next == STEP_ASK)
                 ask(f);
         else
@@ -386,7 +527,9 @@ static void on_owner(bool present, void *userdata)
                 f->told_absent = false;
         }
 
-        if (f->state == ASKING)
+        if (f->state == STREAMING)
+                f->no_bulk = false; /* the pipe ends by itself, and the history is asked then */
+        else if (f->state == ASKING)
                 f->ask_again = present;
         else if (present || f->state == INSTALLING)
                 ask(f);
@@ -410,6 +553,7 @@ Follow *follow_free(Follow *f)
         sd_event_source_disable_unref(f->deadline);
         stop_timers(f);
         sd_bus_slot_unref(f->call);
+        bulk_free(f->bulk);
         listener_free(f->listener);
         progress_done(&f->progress);
         sd_event_unref(f->loop);

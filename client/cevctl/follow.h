@@ -48,6 +48,10 @@ typedef struct FollowHandler {
         /* The next event, and the cursor right after it. A negative result ends following. */
         int (*event)(const Event *event, const char *cursor, void *userdata);
 
+        /* Instead of that, if not NULL, an event as its line in the history, with its "\n", where
+         * we have it so. */
+        int (*line)(const char *line, size_t length, void *userdata);
+
         /* All up to this cursor was handed over, and there is nothing more at hand. */
         int (*pause)(const char *cursor, void *userdata);
 

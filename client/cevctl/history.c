@@ -13,6 +13,7 @@
 typedef struct Reading {
         const Context *context;
         HistoryHandler handler;
+        HistoryLineHandler line;
         void *userdata;
         int error; /* of the handler */
         int status;
@@ -24,6 +25,14 @@ static int on_event(const Event *event, const char *cursor, void *userdata)
         Reading *reading = userdata;
 
         reading->error = reading->handler(event, reading->userdata);
+        return reading->error;
+}
+
+static int on_line(const char *line, size_t length, void *userdata)
+{
+        Reading *reading = userdata;
+
+        reading->error = reading->line(line, length, reading->userdata);
         return reading->error;
 }
 
@@ -59,17 +68,20 @@ static void on_end(int result, const sd_bus_error *error, void *userdata)
 }
 
 int history_read(const Context *c, sd_bus *bus, const FollowOptions *options,
-                 HistoryHandler handler, void *userdata)
+                 HistoryHandler handler, HistoryLineHandler line, void *userdata)
 {
-        static const FollowHandler following = {
+        FollowHandler following = {
                 .event = on_event,
+                .line = line ? on_line : NULL,
                 .pause = on_pause,
                 .notice = on_notice,
                 .end = on_end,
         };
         _cleanup_(sd_event_unrefp) sd_event *loop = NULL;
         _cleanup_(follow_freep) Follow *follow = NULL;
-        Reading reading = { .context = c, .handler = handler, .userdata = userdata, .status = -1 };
+        Reading reading = {
+                .context = c, .handler = handler, .line = line, .userdata = userdata, .status = -1
+        };
         int r;
 
         r = sd_event_new(&loop);

@@ -323,7 +323,7 @@ static int read_history(Import *import, const FollowOptions *range)
         multiset_done(&import->known);
         multiset_done(&import->cut);
         meter_start(&import->meter, "events in the history");
-        import->status = history_read(import->context, import->bus, range, remember, import);
+        import->status = history_read(import->context, import->bus, range, remember, NULL, import);
         return 0;
 }
 

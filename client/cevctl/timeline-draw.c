@@ -360,7 +360,7 @@ int timeline_print_json(FILE *f, const Life *const *lives, const Scale *scale)
         uint64_t end = scale->until_nsec < scale->now_nsec ? scale->until_nsec : scale->now_nsec;
         int r = 0;
 
-        for (; *lives && r >= 0; lives++) {
+        for (; *lives && r >= 0 && !ferror(f); lives++) {
                 _cleanup_json_ json_object *object = json_object_new_object();
                 Story s = { .scale = scale };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,6 +174,7 @@ static int run(Context *c, int argc, char *argv[])
         int status, r;
 
         (void)setlocale(LC_CTYPE, "");
+        (void)signal(SIGPIPE, SIG_IGN); /* a reader that has gone is an error of write() */
         status = take_options(c, &a, argc, argv);
         if (status < 0)
                 status = set_scale(c, &a, &scale);
@@ -190,7 +192,7 @@ static int run(Context *c, int argc, char *argv[])
         /* From the oldest event on: who is up at the start of the range was started before it. */
         what.until_nsec = scale.until_nsec;
         what.filters = a.selection.filters;
-        status = history_read(c, bus, &what, on_event, lives);
+        status = history_read(c, bus, &what, on_event, NULL, lives);
         return status >= 0 ? status : draw(c, &a, lives, &scale);
 }
 

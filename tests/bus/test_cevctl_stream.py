@@ -1,0 +1,223 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""cevctl reads what is longer than a page through Stream, and by pages where there is none: what it
+prints is the same, whole and in order, whatever happens on the way."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from typing import Any
+
+from support import machine
+from support.bus import Bus
+from support.client import Client, wait_until
+from support.service import REPORT, Service, cevctl
+from support.tap import equal, main, patience, test
+
+NOON = 1_763_812_800 * 10**9
+COUNT = 5000
+
+
+def run(bus: Bus, *arguments: str, status: int = 0, errors: str = "") -> list[str]:
+    """The lines that cevctl prints."""
+    result = subprocess.run([cevctl(), *arguments], check=False, env=bus.environment, text=True,
+                            capture_output=True, stdin=subprocess.DEVNULL, timeout=patience(60))
+    assert not REPORT.search(result.stderr), result.stderr
+    equal((result.returncode, result.stderr), (status, errors))
+    return result.stdout.splitlines()
+
+
+def fill(service: Service, count: int = COUNT, first: int = 0) -> None:
+    """So many events, by import."""
+    lines = [json.dumps({
+        "Status": "died" if number % 3 else "start", "ContainerExitCode": number % 256,
+        "Time": f"2025-11-22T12:00:00.{number:09}Z", "Type": "container", "ID": f"{number:064x}",
+        "Image": "image", "Name": f"c{number}", "Engine": "engine", "UID": number,
+        "Attributes": {"number": str(number), "a": "ä\u009b"}, "Synthetic": number % 2 == 0,
+        "Extra": {"big": 2**64 - 1, "small": -1, "half": 0.5, "yes": True, "text": "\x1b"},
+    }) for number in range(first, first + count)]
+    result = service.cevctl("import", input="\n".join(lines), stdin=None)
+    assert result.stdout.startswith(f"{count} imported"), result
+
+
+class Calls:
+    """Which methods were called, as a monitor of the bus sees it."""
+
+    def __init__(self, bus: Bus) -> None:
+        self.bus = bus
+
+    def __enter__(self) -> Calls:
+        self.process = subprocess.Popen(
+            ["dbus-monitor", "--address", self.bus.address, "--profile",
+             "type='method_call',interface='org.containers.Events'"], text=True,
+            env=self.bus.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        client = self.bus.client()
+        self.seen: list[str] = []
+        os.set_blocking(self.process.stdout.fileno(), False)
+        wait_until(lambda: client.call("Query", 0, 1, []) and self.look() and self.seen, "a monitor")
+        return self
+
+    def look(self) -> bool:
+        """Takes what the monitor has printed."""
+        while line := self.process.stdout.readline():
+            self.seen += re.findall(r"\b(QueryAfter|Query|Stream)$", line)
+        return True
+
+    def count(self, method: str) -> int:
+        """How often it was called so far."""
+        self.look()
+        return self.seen.count(method)
+
+    def __exit__(self, *_: Any) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+FORMS = (["--json"], [], ["--format", "{{.Seq}} {{.ID}} {{.ContainerExitCode}} {{json .}}"],
+         ["--no-trunc=false"], ["--filter", "event=died", "--json"],
+         ["--since", "2025-11-22T12:00:00.000000500Z", "--until", "2025-11-22T12:00:00.000004000Z",
+          "--json"], ["--after", "", "--json"])
+
+
+@test(deadline=200)
+def a_stream_prints_what_pages_print() -> None:
+    with Bus() as bus, Service(bus) as service:
+        fill(service)
+        with Calls(bus) as calls:
+            streamed = [run(bus, "query", *form) for form in FORMS]
+            wait_until(lambda: calls.count("Stream") == len(FORMS), "streams")
+            assert calls.count("QueryAfter") <= 2 * len(FORMS), calls.seen
+        with hoard(bus):
+            paged = [run(bus, "query", *form) for form in FORMS]
+        for form, one, other in zip(FORMS, streamed, paged, strict=True):
+            equal(len(one), len(other), str(form))
+            for first, second in zip(one, other, strict=True):
+                equal(first, second, str(form))
+        equal(len(streamed[0]), COUNT)
+        equal(len(streamed[4]), COUNT - 1667)
+        equal(len(streamed[5]), 3500)
+
+
+@contextlib.contextmanager
+def hoard(bus: Bus) -> Any:
+    """Takes all streams that a user may have, so that there is none for cevctl."""
+    client = bus.client()
+    pipes = [client.call("Stream", "", 0, 0, [], True) for _ in range(32)]
+    try:
+        yield
+    finally:
+        for pipe in pipes:
+            os.close(pipe)
+
+
+@test(deadline=120)
+def an_export_is_the_same_either_way() -> None:
+    def content(lines: list[str]) -> list[dict[str, Any]]:
+        return [{key: value for key, value in json.loads(line).items()
+                 if key not in ("CRC", "Position")} for line in lines]
+
+    with Bus() as bus, Service(bus) as service:
+        fill(service)
+        streamed = run(bus, "export")
+        recorded = [line for path in service.history.glob("events*.log")
+                    for line in path.read_text().splitlines() if '"Seq"' in line]
+        equal(streamed[1000:], recorded[1000:], "what came through the pipe is what is recorded")
+        with hoard(bus):
+            equal(content(run(bus, "export")), content(streamed))
+        equal(content(streamed), content(recorded))
+
+
+@test(deadline=120)
+def following_goes_on_behind_the_stream() -> None:
+    with Bus() as bus, Service(bus) as service:
+        fill(service)
+        client = bus.client()
+        with Calls(bus) as calls, subprocess.Popen(
+                [cevctl(), "events", "--since", "0", "--format", "{{.Seq}}"], text=True,
+                env=bus.environment, stdout=subprocess.PIPE) as process:
+            lines = [process.stdout.readline() for _ in range(COUNT)]
+            for _ in range(10):
+                client.emit()
+            lines += [process.stdout.readline() for _ in range(10)]
+            wait_until(lambda: calls.count("Stream"), "a stream")
+            process.send_signal(signal.SIGTERM)
+        equal([int(line) for line in lines], list(range(1, COUNT + 11)))
+        equal(process.returncode, 0)
+
+
+@test(deadline=200)
+def a_service_that_dies_in_the_middle_makes_no_hole() -> None:
+    with Bus() as bus, Service(bus) as service:
+        fill(service)
+        with subprocess.Popen([cevctl(), "events", "--since", "0", "--format", "{{.Seq}}"],
+                              text=True, env=bus.environment, stdout=subprocess.PIPE) as process:
+            lines = [process.stdout.readline() for _ in range(1100)]
+            service.kill()
+            service.start()
+            lines += [process.stdout.readline() for _ in range(COUNT - 1100)]
+            process.send_signal(signal.SIGTERM)
+        equal([int(line) for line in lines], list(range(1, COUNT + 1)))
+
+
+@test(deadline=200)
+def what_was_pruned_meanwhile_is_said() -> None:
+    config = {"Log": {"SegmentSize": "256K", "MaxSize": "2M"}}
+    with Bus() as bus, Service(bus, config=config) as service:
+        fill(service, 4000)
+        with subprocess.Popen([cevctl(), "query", "--json"], text=True, env=bus.environment,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            first = process.stdout.readline()
+            assert first, process.stderr.read()
+            fill(service, 8000, 4000)
+            client = bus.client()
+            oldest = wait_until(lambda: client.get("OldestSeq") > 3000 and client.get("OldestSeq"),
+                                "a history that has forgotten")
+            text, errors = process.stdout.read(), process.stderr.read()
+        numbers = [json.loads(line)["Seq"] for line in [first, *text.splitlines()]]
+        equal(numbers[0], 1)
+        equal(numbers, sorted(set(numbers)))
+        missing = len(range(1, numbers[-1] + 1)) - len(numbers)
+        assert missing == 0 or "Part of the history is gone" in errors, (missing, oldest, errors)
+        assert missing, "it was read before it was pruned"
+
+
+@test(each=["pipe", "interrupt", "term"])
+def it_ends_at_once(how: str) -> None:
+    with Bus() as bus, Service(bus) as service:
+        fill(service)
+        for command in (["query", "--json"], ["export"], ["timeline"]):
+            with subprocess.Popen([cevctl(), *command], env=bus.environment, text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+                if command != ["timeline"]:
+                    process.stdout.readline()
+                start = time.monotonic()
+                if how == "pipe":
+                    process.stdout.close()
+                else:
+                    process.send_signal(signal.SIGINT if how == "interrupt" else signal.SIGTERM)
+                process.wait(patience(10))
+                assert time.monotonic() - start < patience(3)
+                equal(process.stderr.read().strip(), "")
+                if how == "pipe":
+                    equal(process.returncode, 0)
+
+
+@test
+def a_short_listing_needs_one_call() -> None:
+    with Bus() as bus, Service(bus) as service:
+        fill(service, 400)
+        with Calls(bus) as calls:
+            before = calls.count("Query")
+            equal(len(run(bus, "query")), 400)
+            wait_until(lambda: calls.count("Query") == before + 1, "a query")
+            equal((calls.count("Stream"), calls.count("QueryAfter")), (0, 0))
+
+
+if __name__ == "__main__":
+    main()
