@@ -40,7 +40,8 @@ KNOWN: dict[str, Any] = {
 EXTRA: dict[str, Any] = {
     "yes": True, "no": False, "int64": dbus.Int64(-2**63), "uint64": dbus.UInt64(2**64 - 1),
     "double": 0.1, "text": "ö\n\u009b", " ": "x", "Seq": "not ours", "CRC": "not ours",
-    "tiny": 5e-324, "whole": 3.0, ',"Seq":99': ',"Seq":99', ',"CRC":"00000000"}': "x", "large": 1e300,
+    "tiny": 5e-324, "whole": 3.0,
+    ',"Seq":99': ',"Seq":99', ',"CRC":"00000000"}': "x", "large": 1e300,
 }
 
 
