@@ -23,6 +23,10 @@
 /* Above this what waits is committed at once, and not after the others had their turn. */
 #define COMMIT_SIZE (1024 * 1024)
 
+/* So many times a commit of what happened before we listened, for which nobody waits, lets the
+ * source go on first: a sync costs as much as reading some hundred lines. */
+#define BACKLOG_TURNS 4
+
 /* How soon a history that cannot be opened or written is tried again. */
 #define RETRY_USEC UINT64_C(5000000)
 
@@ -57,6 +61,8 @@ struct Manager {
 
         ServiceState state;
         char failure[1024]; /* of the history; "" while it works */
+        bool someone_waits; /* for the commit: it is not backlog alone */
+        unsigned n_put_off; /* turns of the commit */
         bool is_published;  /* while there is a failure: what happens is published all the same */
 };
 
@@ -123,6 +129,8 @@ static int commit(Manager *manager)
 {
         int r;
 
+        manager->someone_waits = false;
+        manager->n_put_off = 0;
         r = eventlog_commit(manager->log);
         manager->state.recorded = eventlog_recorded(manager->log);
         manager->state.lost = eventlog_lost(manager->log);
@@ -173,6 +181,8 @@ static int append(Manager *manager, const Event *event, const char *position, ui
                 bus_committed(manager->bus);
         else
                 turn_schedule(&manager->commit);
+        if (!event_fields(event)->backlog)
+                manager->someone_waits = true;
         return r;
 }
 

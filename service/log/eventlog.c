@@ -40,6 +40,7 @@ struct EventLog {
         RecordParser parser;
 
         uint64_t newest_seq; /* committed */
+        uint64_t live_seq;   /* the newest that is not backlog, or greater */
         uint64_t next_seq;
         uint64_t n_recorded, n_lost, n_lost_waiting;
 
@@ -194,6 +195,7 @@ int eventlog_open(EventLog *log)
                 return r;
         }
 
+        log->live_seq = log->newest_seq;
         take_reservation(log);
         return 0;
 }
@@ -381,6 +383,10 @@ static void note_committed(EventLog *log, size_t size, uint64_t offset)
                 if (record_parser_read(&log->parser, line, length, &event) >= 0) {
                         store_index_add(&log->store, offset, length + 1, event);
                         exits_note(log->exits, event);
+                        if (!event->backlog)
+                                log->live_seq = event->seq;
+                } else {
+                        log->live_seq = log->batch.first_seq + log->batch.n_lines - 1;
                 }
                 offset += length + 1;
                 line += length + 1;
@@ -556,6 +562,11 @@ uint64_t eventlog_oldest_seq(const EventLog *log)
         if (log->store.n_segments == 0 || log->store.segments[0].first_seq > log->newest_seq)
                 return 0;
         return log->store.segments[0].first_seq;
+}
+
+uint64_t eventlog_live_seq(const EventLog *log)
+{
+        return log->live_seq;
 }
 
 uint64_t eventlog_newest_seq(const EventLog *log)

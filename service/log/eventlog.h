@@ -121,6 +121,7 @@ sd_id128_t eventlog_epoch(const EventLog *log);
 uint64_t eventlog_oldest_seq(const EventLog *log); /* none kept is older; 0: there is no event */
 uint64_t eventlog_newest_seq(const EventLog *log); /* the newest committed; 0 if there is none */
 uint64_t eventlog_given_seq(const EventLog *log);  /* the newest that may have been published */
+uint64_t eventlog_live_seq(const EventLog *log);   /* no event behind it is to be signalled */
 uint64_t eventlog_size(const EventLog *log); /* bytes of all segments but those of exit codes */
 
 /* Since it was opened: events committed, and "lost" ones among them. */
