@@ -15,22 +15,41 @@
 #include "names.h"
 
 struct Api {
-        const BusHost *host;  /* weak */
-        Auth *auth;           /* owned */
-        Queries *queries;     /* owned */
-        Streams *streams;     /* owned */
-        sd_bus_slot *slot;    /* owned: the vtable */
-        Emissions *emissions; /* owned */
+        const BusHost *host; /* weak */
+        Outbox *outbox;      /* weak */
+        Streams *streams;    /* owned: pipes, which outlive a connection */
+
+        /* Owned; NULL while it is on no bus. */
+        Auth *auth;
+        Queries *queries;
+        Emissions *emissions;
+        sd_bus_slot *slot; /* the vtable */
 };
 
 /* ---- queries ---- */
 
-static int method_query(sd_bus_message *call, void *userdata, sd_bus_error *error)
+/* A method that works for the caller, as long as the bus has said who that is. */
+static int identified(sd_bus_message *call, void *userdata, sd_bus_message_handler_t handler,
+                      sd_bus_error *error)
+{
+        const Api *api = userdata;
+
+        /* Nobody would hear the answer. */
+        if (sd_bus_message_get_expect_reply(call) == 0)
+                return 1;
+        return auth_identify(api->auth, call, handler, userdata, error);
+}
+
+static int query(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
         _cleanup_question_ Question question = {};
         Api *api = userdata;
+        uid_t uid;
         int r;
 
+        r = auth_uid(api->auth, call, &uid);
+        if (r < 0)
+                return r;
         r = question_read_range(&question, call, error);
         if (r < 0)
                 return r;
@@ -38,17 +57,26 @@ static int method_query(sd_bus_message *call, void *userdata, sd_bus_error *erro
         if (r < 0)
                 return r;
 
-        return queries_page(api->queries, call, 0, question.since_nsec, question.until_nsec,
+        return queries_page(api->queries, call, uid, 0, question.since_nsec, question.until_nsec,
                             TAKE_PTR(question.filter), error);
 }
 
-static int method_query_after(sd_bus_message *call, void *userdata, sd_bus_error *error)
+static int method_query(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+        return identified(call, userdata, query, error);
+}
+
+static int query_after(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
         _cleanup_question_ Question question = {};
         Api *api = userdata;
         uint64_t until;
+        uid_t uid;
         int r;
 
+        r = auth_uid(api->auth, call, &uid);
+        if (r < 0)
+                return r;
         r = question_read_cursor(&question, api->host->log, call, error);
         if (r < 0)
                 return r;
@@ -59,29 +87,48 @@ static int method_query_after(sd_bus_message *call, void *userdata, sd_bus_error
         if (r < 0)
                 return r;
 
-        return queries_page(api->queries, call, question.after, 0, until, TAKE_PTR(question.filter),
-                            error);
+        return queries_page(api->queries, call, uid, question.after, 0, until,
+                            TAKE_PTR(question.filter), error);
+}
+
+static int method_query_after(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+        return identified(call, userdata, query_after, error);
 }
 
 static int answer_exit_code(Api *api, sd_bus_message *call, ExitCodeKind kind, sd_bus_error *error)
 {
         const char *id;
+        uid_t uid;
         int r;
 
+        r = auth_uid(api->auth, call, &uid);
+        if (r < 0)
+                return r;
         r = sd_bus_message_read(call, "s", &id);
         if (r < 0)
                 return r;
-        return queries_exit_code(api->queries, call, kind, id, error);
+        return queries_exit_code(api->queries, call, uid, kind, id, error);
 }
 
-static int method_exec_exit_code(sd_bus_message *call, void *userdata, sd_bus_error *error)
+static int exec_exit_code(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
         return answer_exit_code(userdata, call, EXIT_CODE_EXEC, error);
 }
 
-static int method_container_exit_code(sd_bus_message *call, void *userdata, sd_bus_error *error)
+static int method_exec_exit_code(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+        return identified(call, userdata, exec_exit_code, error);
+}
+
+static int container_exit_code(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
         return answer_exit_code(userdata, call, EXIT_CODE_CONTAINER, error);
+}
+
+static int method_container_exit_code(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+        return identified(call, userdata, container_exit_code, error);
 }
 
 static int stream_identified(sd_bus_message *call, void *userdata, sd_bus_error *error)
@@ -133,7 +180,8 @@ static int method_emit(sd_bus_message *call, void *userdata, sd_bus_error *error
 
 void api_committed(Api *api)
 {
-        emissions_committed(api->emissions);
+        if (api->emissions)
+                emissions_committed(api->emissions);
         streams_committed(api->streams);
 }
 
@@ -246,7 +294,7 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_VTABLE_END,
 };
 
-int api_new(sd_bus *bus, const BusHost *host, Api **ret)
+int api_new(const BusHost *host, Outbox *outbox, Api **ret)
 {
         _cleanup_(api_freep) Api *api = NULL;
         int r;
@@ -255,19 +303,8 @@ int api_new(sd_bus *bus, const BusHost *host, Api **ret)
         if (!api)
                 return -ENOMEM;
         api->host = host;
-        r = auth_new(bus, host->user, &api->auth);
-        if (r < 0)
-                return r;
-        r = emissions_new(host, &api->emissions);
-        if (r < 0)
-                return r;
-        r = queries_new(host->loop, host->log, &api->queries);
-        if (r < 0)
-                return r;
+        api->outbox = outbox;
         r = streams_new(host->loop, host->log, &api->streams);
-        if (r < 0)
-                return r;
-        r = sd_bus_add_object_vtable(bus, &api->slot, CE_OBJECT_PATH, CE_INTERFACE, vtable, api);
         if (r < 0)
                 return r;
 
@@ -275,16 +312,33 @@ int api_new(sd_bus *bus, const BusHost *host, Api **ret)
         return 0;
 }
 
+int api_join(Api *api, sd_bus *bus)
+{
+        const BusHost *host = api->host;
+        int r;
+
+        if ((r = auth_new(bus, host->user, &api->auth)) < 0 ||
+            (r = emissions_new(host, &api->emissions)) < 0 ||
+            (r = queries_new(host->loop, host->log, api->outbox, &api->queries)) < 0)
+                return r;
+        return sd_bus_add_object_vtable(bus, &api->slot, CE_OBJECT_PATH, CE_INTERFACE, vtable, api);
+}
+
+void api_leave(Api *api)
+{
+        api->slot = sd_bus_slot_unref(api->slot);
+        api->emissions = emissions_free(api->emissions);
+        api->queries = queries_free(api->queries);
+        api->auth = auth_free(api->auth);
+}
+
 Api *api_free(Api *api)
 {
         if (!api)
                 return NULL;
 
-        sd_bus_slot_unref(api->slot);
-        emissions_free(api->emissions);
-        queries_free(api->queries);
+        api_leave(api);
         streams_free(api->streams);
-        auth_free(api->auth);
         free(api);
         return NULL;
 }

@@ -11,11 +11,17 @@
 #include <systemd/sd-bus.h>
 
 #include "bus/bus.h"
+#include "bus/outbox.h"
 
 typedef struct Api Api;
 
-/* "host" must outlive it. */
-int api_new(sd_bus *bus, const BusHost *host, Api **ret);
+/* Both must outlive it. It is on no bus yet. */
+int api_new(const BusHost *host, Outbox *outbox, Api **ret);
+
+/* Puts the object on a bus that the outbox sends to, or takes it off; then calls that are not
+ * answered stay so. The bus must outlive this. */
+int api_join(Api *api, sd_bus *bus);
+void api_leave(Api *api);
 
 /* Takes NULL; returns NULL. */
 Api *api_free(Api *api);

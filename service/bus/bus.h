@@ -3,7 +3,9 @@
 
 /*
  * Bus: the service's face. It owns the connection, the name and everything that answers; what it
- * needs of the service it gets from its host, and nothing outside this folder sees sd-bus.
+ * needs of the service it gets from its host, and nothing outside this folder sees sd-bus. A
+ * connection that is of no use any more is replaced by another: publishing goes on with the first
+ * event that was not written to the old one.
  */
 
 #include <stdbool.h>
@@ -33,11 +35,11 @@ typedef struct BusHost {
         /* Appends an event and sees to its commit, of which bus_committed() tells. */
         int (*emit)(const Event *event, uint64_t *ret_seq, void *userdata);
 
-        /* The name is ours: the service can be found. */
+        /* The name is ours for the first time: the service can be found. */
         void (*ready)(void *userdata);
 
-        /* The name is not to be had, or was lost, or the bus is gone: there is no point in going
-         * on. */
+        /* The name is not to be had, or was lost, or the bus is gone and does not come back: there
+         * is no point in going on. */
         void (*failed)(void *userdata);
 
         void *userdata;

@@ -18,20 +18,14 @@
 #define SIGNALS_PER_TURN 100
 #define BYTES_PER_TURN   (256 * 1024)
 
-/* sd-bus queues 393,216 messages before it refuses one, and the broker reads at its own pace: more
- * than this is not handed to them. */
-#define QUEUED_MAX 1024
-
 struct Emitter {
-        sd_bus *bus;       /* weak */
+        Outbox *outbox;    /* weak */
         EventLog *log;     /* weak */
         LogReader *reader; /* owned; NULL until the log is open */
         RecordParser parser;
-        Turn turn;             /* publishes some */
-        sd_event_source *post; /* owned: looks whether a full queue has drained */
-        uint64_t seq;          /* the last that was published, or passed over */
+        Turn turn;    /* publishes some */
+        uint64_t seq; /* the last that was published, or passed over */
         bool named;
-        bool waits_for_queue;
 };
 
 /* A record that comes next. */
@@ -41,6 +35,22 @@ typedef struct Candidate {
         uint64_t seq;
         bool unrecorded; /* it only waits for the history */
 } Candidate;
+
+int emitter_rewind(Emitter *emitter, uint64_t seq)
+{
+        uint64_t newest = eventlog_newest_seq(emitter->log);
+        LogQuestion question = { .after_seq = seq <= newest ? seq - 1 : newest };
+        LogReader *reader;
+        int r;
+
+        r = log_reader_new(emitter->log, &question, &reader);
+        if (r < 0)
+                return r;
+        log_reader_free(emitter->reader);
+        emitter->reader = reader;
+        emitter->seq = seq - 1;
+        return 0;
+}
 
 static int emit_record(Emitter *emitter, const Candidate *candidate)
 {
@@ -56,18 +66,11 @@ static int emit_record(Emitter *emitter, const Candidate *candidate)
         if (fields.backlog)
                 return 0;
         fields.unrecorded = candidate->unrecorded;
-        r = bus_event_new_signal(emitter->bus, &fields, &signal);
+        r = bus_event_new_signal(outbox_bus(emitter->outbox), &fields, &signal);
         if (r < 0)
                 return r;
 
-        return sd_bus_send(emitter->bus, signal, NULL);
-}
-
-static bool queue_is_full(Emitter *emitter)
-{
-        uint64_t n = 0;
-
-        return sd_bus_get_n_queued_write(emitter->bus, &n) >= 0 && n >= QUEUED_MAX;
+        return outbox_send(emitter->outbox, signal, bus_event_size(&fields), candidate->seq);
 }
 
 /* The next of the history, and behind its end what waits for it. Returns as log_reader_next(). */
@@ -100,8 +103,8 @@ static int emit_some(Emitter *emitter)
         for (unsigned n = 0; n < SIGNALS_PER_TURN && bytes < BYTES_PER_TURN; n++) {
                 int r;
 
-                if (queue_is_full(emitter)) {
-                        emitter->waits_for_queue = true;
+                if (outbox_is_full(emitter->outbox)) {
+                        outbox_wait(emitter->outbox, &emitter->turn);
                         return 0;
                 }
                 r = next_candidate(emitter, &candidate);
@@ -115,6 +118,9 @@ static int emit_some(Emitter *emitter)
                         continue;
                 emitter->seq = candidate.seq;
                 r = emit_record(emitter, &candidate);
+                if (r == -ENOTCONN || r == -ECONNRESET)
+                        /* The bus will say so itself: until then nothing is passed over. */
+                        return emitter_rewind(emitter, candidate.seq);
                 if (r < 0)
                         log_warning("Event %" PRIu64 " cannot be published: %s.", emitter->seq,
                                     strerror(-r));
@@ -138,18 +144,7 @@ static void on_turn(void *userdata)
                 turn_schedule(&emitter->turn);
 }
 
-static int on_post(sd_event_source *source, void *userdata)
-{
-        Emitter *emitter = userdata;
-
-        if (emitter->waits_for_queue && !queue_is_full(emitter)) {
-                emitter->waits_for_queue = false;
-                turn_schedule(&emitter->turn);
-        }
-        return 0;
-}
-
-int emitter_new(sd_bus *bus, sd_event *loop, EventLog *log, Emitter **ret)
+int emitter_new(Outbox *outbox, sd_event *loop, EventLog *log, Emitter **ret)
 {
         _cleanup_(emitter_freep) Emitter *emitter = NULL;
         int r;
@@ -157,12 +152,9 @@ int emitter_new(sd_bus *bus, sd_event *loop, EventLog *log, Emitter **ret)
         emitter = calloc(1, sizeof(Emitter));
         if (!emitter)
                 return -ENOMEM;
-        emitter->bus = bus;
+        emitter->outbox = outbox;
         emitter->log = log;
         r = turn_init(&emitter->turn, loop, on_turn, emitter);
-        if (r < 0)
-                return r;
-        r = sd_event_add_post(loop, &emitter->post, on_post, emitter);
         if (r < 0)
                 return r;
 
@@ -175,8 +167,8 @@ Emitter *emitter_free(Emitter *emitter)
         if (!emitter)
                 return NULL;
 
+        outbox_forget(emitter->outbox, &emitter->turn);
         turn_done(&emitter->turn);
-        sd_event_source_disable_unref(emitter->post);
         log_reader_free(emitter->reader);
         record_parser_done(&emitter->parser);
         free(emitter);

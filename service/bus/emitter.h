@@ -14,16 +14,17 @@
  */
 
 #include <stdbool.h>
+#include <stdint.h>
 
-#include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
 
+#include "bus/outbox.h"
 #include "log/eventlog.h"
 
 typedef struct Emitter Emitter;
 
-/* Returns -ENOMEM or what sd-event says. The log and the bus must outlive the emitter. */
-int emitter_new(sd_bus *bus, sd_event *loop, EventLog *log, Emitter **ret);
+/* Returns -ENOMEM or what sd-event says. The log and the outbox must outlive the emitter. */
+int emitter_new(Outbox *outbox, sd_event *loop, EventLog *log, Emitter **ret);
 
 /* Takes NULL; returns NULL. */
 Emitter *emitter_free(Emitter *emitter);
@@ -39,6 +40,9 @@ int emitter_start(Emitter *emitter);
 /* Without the name on the bus nothing is published: the policy that keeps signals from others holds
  * for its owner only. */
 void emitter_set_named(Emitter *emitter, bool named);
+
+/* Goes back to an event that it published in vain. Returns -ENOMEM, and then goes on behind it. */
+int emitter_rewind(Emitter *emitter, uint64_t seq);
 
 /* The history has more. */
 void emitter_kick(Emitter *emitter);

@@ -5,7 +5,11 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/queue.h>
+#include <unistd.h>
+
+#include <linux/sockios.h>
 
 #include "base/cleanup.h"
 #include "base/logging.h"
@@ -19,6 +23,10 @@
 /* Records, and bytes of them, looked at in one turn of the loop: some milliseconds. */
 #define RECORDS_PER_TURN 500
 #define BYTES_PER_TURN   (256 * 1024)
+
+/* Calls that may be taken before a turn. Most of a flood are refused, which is quick, and behind
+ * those of one user there may be another's. */
+#define CALLS_PER_TURN 32
 
 /* A page that is being filled. */
 typedef struct Page {
@@ -34,6 +42,7 @@ typedef struct Page {
 typedef struct Query {
         TAILQ_ENTRY(Query) queue;
         sd_bus_message *call; /* owned */
+        uid_t uid;            /* who called */
         LogReader *reader;    /* owned */
         RecordParser *parser; /* weak: that of all queries */
         uint64_t end_seq;
@@ -44,11 +53,13 @@ typedef struct Query {
 } Query;
 
 struct Queries {
-        EventLog *log; /* weak */
+        EventLog *log;  /* weak */
+        Outbox *outbox; /* weak */
         RecordParser parser;
         Turn turn;
         TAILQ_HEAD(, Query) queue;
         unsigned n;
+        unsigned n_calls_first; /* before this turn */
 };
 
 /* ---- one query ---- */
@@ -110,7 +121,7 @@ static int page_add(Page *page, const EventFields *event)
         return 0;
 }
 
-static int page_send(Page *page, sd_id128_t epoch)
+static int page_send(Page *page, sd_id128_t epoch, Outbox *outbox)
 {
         Cursor cursor = { .epoch = epoch, .seq = page->seq };
         char text[CURSOR_SIZE];
@@ -120,7 +131,7 @@ static int page_send(Page *page, sd_id128_t epoch)
         if ((r = sd_bus_message_close_container(page->reply)) < 0 ||
             (r = sd_bus_message_append(page->reply, "sb", text, page->more)) < 0)
                 return r;
-        return sd_bus_message_send(page->reply);
+        return outbox_send(outbox, page->reply, page->size, 0);
 }
 
 /* Returns 1 when nothing more needs to be looked at. */
@@ -172,14 +183,27 @@ static int query_run(Query *query)
         return 0;
 }
 
-static int query_answer(Query *query, EventLog *log)
+static int query_answer(Query *query, const Queries *queries)
 {
         if (query->page)
-                return page_send(query->page, eventlog_epoch(log));
+                return page_send(query->page, eventlog_epoch(queries->log), queries->outbox);
         return exit_code_answer(query->exit_code, query->call);
 }
 
 /* ---- all of them ---- */
+
+/* Whether somebody calls, and that should be seen to first. */
+static bool calls_come_first(Queries *queries)
+{
+        int n_bytes = 0;
+
+        if (ioctl(sd_bus_get_fd(outbox_bus(queries->outbox)), SIOCINQ, &n_bytes) < 0 ||
+            n_bytes == 0 || ++queries->n_calls_first > CALLS_PER_TURN) {
+                queries->n_calls_first = 0;
+                return false;
+        }
+        return true;
+}
 
 static void on_turn(void *userdata)
 {
@@ -189,6 +213,15 @@ static void on_turn(void *userdata)
 
         if (!query)
                 return;
+        if (calls_come_first(queries)) {
+                turn_schedule(&queries->turn);
+                return;
+        }
+        /* What is not written yet takes memory; the history can wait. */
+        if (outbox_is_full(queries->outbox)) {
+                outbox_wait(queries->outbox, &queries->turn);
+                return;
+        }
 
         TAILQ_REMOVE(&queries->queue, query, queue);
         r = query_run(query);
@@ -196,7 +229,7 @@ static void on_turn(void *userdata)
                 TAILQ_INSERT_TAIL(&queries->queue, query, queue);
         } else {
                 if (r > 0)
-                        r = query_answer(query, queries->log);
+                        r = query_answer(query, queries);
                 if (r < 0) {
                         log_warning("A query cannot be answered: %s.", strerror(-r));
                         sd_bus_reply_method_errorf(query->call, CE_ERROR_LOG_UNAVAILABLE,
@@ -210,7 +243,7 @@ static void on_turn(void *userdata)
                 turn_schedule(&queries->turn);
 }
 
-int queries_new(sd_event *loop, EventLog *log, Queries **ret)
+int queries_new(sd_event *loop, EventLog *log, Outbox *outbox, Queries **ret)
 {
         _cleanup_(queries_freep) Queries *queries = NULL;
         int r;
@@ -219,6 +252,7 @@ int queries_new(sd_event *loop, EventLog *log, Queries **ret)
         if (!queries)
                 return -ENOMEM;
         queries->log = log;
+        queries->outbox = outbox;
         TAILQ_INIT(&queries->queue);
         r = turn_init(&queries->turn, loop, on_turn, queries);
         if (r < 0)
@@ -235,6 +269,7 @@ Queries *queries_free(Queries *queries)
         if (!queries)
                 return NULL;
 
+        outbox_forget(queries->outbox, &queries->turn);
         turn_done(&queries->turn);
         while ((query = TAILQ_FIRST(&queries->queue))) {
                 TAILQ_REMOVE(&queries->queue, query, queue);
@@ -245,21 +280,52 @@ Queries *queries_free(Queries *queries)
         return NULL;
 }
 
-static unsigned count_of_caller(const Queries *queries, const char *sender)
+static bool is_trusted(uid_t uid)
 {
+        return uid == 0 || uid == getuid();
+}
+
+static int refuse(unsigned n, const char *whose, sd_bus_error *error)
+{
+        return sd_bus_error_setf(error, CE_ERROR_LIMITS_EXCEEDED,
+                                 "%u queries%s are being answered already: ask again later.", n,
+                                 whose);
+}
+
+/* Whether a query counts against the same limit as a call. */
+static bool is_of_same(const Query *query, uid_t uid, const char *sender)
+{
+        const char *other = sd_bus_message_get_sender(query->call);
+
+        if (query->uid != uid)
+                return false;
+        return !is_trusted(uid) || (sender && other && strcmp(sender, other) == 0);
+}
+
+/* Whether the caller may ask for one more. */
+static int check_limits(const Queries *queries, sd_bus_message *call, uid_t uid,
+                        sd_bus_error *error)
+{
+        const char *sender = sd_bus_message_get_sender(call);
+        unsigned n_of_same = 0, n_of_users = 0;
         const Query *query;
-        unsigned n = 0;
 
         TAILQ_FOREACH(query, &queries->queue, queue)
         {
-                const char *other = sd_bus_message_get_sender(query->call);
-
-                n += sender && other && strcmp(sender, other) == 0;
+                n_of_same += is_of_same(query, uid, sender);
+                n_of_users += !is_trusted(query->uid);
         }
-        return n;
+
+        if (queries->n >= QUERIES_MAX)
+                return refuse(QUERIES_MAX, "", error);
+        if (n_of_same >= QUERIES_OF_USER_MAX)
+                return refuse(QUERIES_OF_USER_MAX, " of yours", error);
+        if (!is_trusted(uid) && n_of_users >= QUERIES_OF_USERS_MAX)
+                return refuse(QUERIES_OF_USERS_MAX, " of users", error);
+        return 0;
 }
 
-static int query_new(Queries *queries, sd_bus_message *call, const LogQuestion *question,
+static int query_new(Queries *queries, sd_bus_message *call, uid_t uid, const LogQuestion *question,
                      Query **ret, sd_bus_error *error)
 {
         _cleanup_(query_freep) Query *query = NULL;
@@ -268,20 +334,15 @@ static int query_new(Queries *queries, sd_bus_message *call, const LogQuestion *
         if (!eventlog_is_open(queries->log))
                 return sd_bus_error_set(error, CE_ERROR_LOG_UNAVAILABLE,
                                         eventlog_failure(queries->log));
-        if (queries->n >= QUERIES_MAX)
-                return sd_bus_error_setf(error, CE_ERROR_LIMITS_EXCEEDED,
-                                         "%d queries are being answered already: ask again later.",
-                                         QUERIES_MAX);
-        if (count_of_caller(queries, sd_bus_message_get_sender(call)) >= QUERIES_OF_CALLER_MAX)
-                return sd_bus_error_setf(error, CE_ERROR_LIMITS_EXCEEDED,
-                                         "%d queries of yours are being answered already: wait for "
-                                         "one of them.",
-                                         QUERIES_OF_CALLER_MAX);
+        r = check_limits(queries, call, uid, error);
+        if (r < 0)
+                return r;
 
         query = calloc(1, sizeof(Query));
         if (!query)
                 return -ENOMEM;
         query->call = sd_bus_message_ref(call);
+        query->uid = uid;
         query->parser = &queries->parser;
         query->end_seq = eventlog_newest_seq(queries->log);
         r = log_reader_new(queries->log, question, &query->reader);
@@ -318,14 +379,14 @@ static int page_new(sd_bus_message *call, uint64_t after, Page **ret)
         return 0;
 }
 
-int queries_page(Queries *queries, sd_bus_message *call, uint64_t after, uint64_t since_nsec,
-                 uint64_t until_nsec, Filter *filter, sd_bus_error *error)
+int queries_page(Queries *queries, sd_bus_message *call, uid_t uid, uint64_t after,
+                 uint64_t since_nsec, uint64_t until_nsec, Filter *filter, sd_bus_error *error)
 {
         _cleanup_(filter_freep) Filter *owned = filter;
         _cleanup_(query_freep) Query *query = NULL;
         int r;
 
-        r = query_new(queries, call,
+        r = query_new(queries, call, uid,
                       &(LogQuestion){
                               .after_seq = after,
                               .since_nsec = since_nsec,
@@ -345,8 +406,8 @@ int queries_page(Queries *queries, sd_bus_message *call, uint64_t after, uint64_
         return enqueue(queries, TAKE_PTR(query));
 }
 
-int queries_exit_code(Queries *queries, sd_bus_message *call, ExitCodeKind kind, const char *id,
-                      sd_bus_error *error)
+int queries_exit_code(Queries *queries, sd_bus_message *call, uid_t uid, ExitCodeKind kind,
+                      const char *id, sd_bus_error *error)
 {
         _cleanup_(query_freep) Query *query = NULL;
         _cleanup_(exit_code_freep) ExitCode *exit_code = NULL;
@@ -362,7 +423,7 @@ int queries_exit_code(Queries *queries, sd_bus_message *call, ExitCodeKind kind,
         r = exit_code_new(kind, id, &exit_code);
         if (r < 0)
                 return r;
-        r = query_new(queries, call,
+        r = query_new(queries, call, uid,
                       &(LogQuestion){ .filter = exit_code_filter(exit_code), .exits = true },
                       &query, error);
         if (r < 0)

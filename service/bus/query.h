@@ -9,11 +9,13 @@
  */
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
 
 #include "bus/exit-code.h"
+#include "bus/outbox.h"
 #include "log/eventlog.h"
 #include "model/filter.h"
 
@@ -21,15 +23,18 @@
 #define PAGE_EVENTS_MAX 1000
 #define PAGE_SIZE_MAX   (1024 * 1024)
 
-/* What all queries together may hold (a page and a reader's buffer each), and those of one caller,
- * who must not take the place of all others. */
-#define QUERIES_MAX           64
-#define QUERIES_OF_CALLER_MAX 16
+/* What all queries together may hold (a page and a reader's buffer each); those of one user, over
+ * all connections, who must not take the place of all others; and those of all users but root, who
+ * must not take root's. Of root each connection counts alone; on a user's bus that user is as root.
+ */
+#define QUERIES_MAX          64
+#define QUERIES_OF_USER_MAX  16
+#define QUERIES_OF_USERS_MAX 48
 
 typedef struct Queries Queries;
 
-/* The log must outlive the queries. */
-int queries_new(sd_event *loop, EventLog *log, Queries **ret);
+/* The log and the outbox must outlive the queries. */
+int queries_new(sd_event *loop, EventLog *log, Outbox *outbox, Queries **ret);
 
 /* Takes NULL; returns NULL. Calls that are not answered stay so. */
 Queries *queries_free(Queries *queries);
@@ -40,14 +45,14 @@ static inline void queries_freep(Queries **queries)
 }
 
 /*
- * Each takes over the call, and answers it from the loop. They return 1 as a method handler does,
- * or negative with "error" set, and then the caller answers.
+ * Each takes over the call of a user, and answers it from the loop. They return 1 as a method
+ * handler does, or negative with "error" set, and then the caller answers.
  */
 
 /* A page of events with a number greater than "after" and since <= time < until (0: no bound).
  * Takes the filter, also when it fails. */
-int queries_page(Queries *queries, sd_bus_message *call, uint64_t after, uint64_t since_nsec,
-                 uint64_t until_nsec, Filter *filter, sd_bus_error *error);
+int queries_page(Queries *queries, sd_bus_message *call, uid_t uid, uint64_t after,
+                 uint64_t since_nsec, uint64_t until_nsec, Filter *filter, sd_bus_error *error);
 
-int queries_exit_code(Queries *queries, sd_bus_message *call, ExitCodeKind kind, const char *id,
-                      sd_bus_error *error);
+int queries_exit_code(Queries *queries, sd_bus_message *call, uid_t uid, ExitCodeKind kind,
+                      const char *id, sd_bus_error *error);

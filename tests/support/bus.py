@@ -8,6 +8,9 @@
     bus.address        DBUS_SYSTEM_BUS_ADDRESS for whoever shall use it
     bus.environment    os.environ with that address
     bus.client(user)   a Client on it, see support.client; closed with the bus
+    bus.stop(), bus.start()   the broker is another one then, at the same address
+    bus.limit("max_connections_per_user", 2000)   before it starts: not as on a machine
+    bus.pid            the broker's process
     bus.connect(user)  a bare dbus connection, authenticated as that user
     bus.log()          what the broker said
 
@@ -153,6 +156,21 @@ class Bus:
         self._clients.append(Client(self, user))
         return self._clients[-1]
 
+    def limit(self, name: str, value: int) -> None:
+        """Sets a limit of dbus-daemon's."""
+        text = self.config.read_text()
+        self.config.write_text(text.replace(
+            "</busconfig>", f'  <limit name="{name}">{value}</limit>\n</busconfig>'))
+
+    @property
+    def pid(self) -> int:
+        """The broker's process; it is started by another."""
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        for pid in children.read_text().split():
+            if Path(f"/proc/{pid}/comm").read_text().strip() == self.broker:
+                return int(pid)
+        raise AssertionError(f"{self.broker} does not run")
+
     def log(self) -> str:
         """What the broker wrote, and logged."""
         text = (self.folder / "log").read_text(errors="replace")
@@ -164,8 +182,9 @@ class Bus:
         # The runner lives as long as its task, so the task reads from a pipe that we hold open.
         # With that at hand, and not earlier, it tells us through another that the bus is there.
         ready, hold = self.folder / "ready", self.folder / "hold"
-        os.mkfifo(ready)
-        os.mkfifo(hold)
+        for fifo in (ready, hold):
+            fifo.unlink(missing_ok=True)
+            os.mkfifo(fifo)
         told = os.open(ready, os.O_RDONLY | os.O_NONBLOCK)
         self._hold = os.open(hold, os.O_RDWR)  # both ways: opening must not wait for the task
         task = self.folder / "task"
@@ -191,6 +210,7 @@ class Bus:
             skip("dbus-broker is not installed")
         self._journal = _Journal()
         # It wants the listening socket as systemd passes it: descriptor 3, and our own PID named.
+        (self.folder / "socket").unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX) as listener, (self.folder / "log").open("w") as log:
             listener.bind(f"{self.folder}/socket")
             os.chmod(f"{self.folder}/socket", 0o666)

@@ -12,6 +12,7 @@ typedef struct Scene {
         sd_event *loop;
         Peers peers;
         EventLog *log;
+        Outbox *outbox;
         Emitter *emitter;
         uint64_t first, last; /* signals that came in a row; 0: none */
         unsigned n_wrong;
@@ -79,7 +80,9 @@ static Scene *scene_new(void)
              sd_bus_add_filter(scene->peers.client, NULL, on_message, scene) >= 0);
         scene->log = history_open(1 << 20);
         history_fill(scene->log, 1, 3, 3);
-        must(emitter_new(scene->peers.service, scene->loop, scene->log, &scene->emitter) == 0 &&
+        must(outbox_new(scene->loop, &scene->outbox) == 0);
+        outbox_set_bus(scene->outbox, scene->peers.service);
+        must(emitter_new(scene->outbox, scene->loop, scene->log, &scene->emitter) == 0 &&
              emitter_start(scene->emitter) == 0);
         return scene;
 }
@@ -87,6 +90,7 @@ static Scene *scene_new(void)
 static void scene_free(Scene *scene)
 {
         emitter_free(scene->emitter);
+        outbox_free(scene->outbox);
         eventlog_free(scene->log);
         peers_done(&scene->peers);
         sd_event_unref(scene->loop);

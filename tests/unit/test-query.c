@@ -10,7 +10,9 @@ typedef struct Scene {
         sd_event *loop;
         Peers peers;
         EventLog *log;
+        Outbox *outbox;
         Queries *queries;
+        uid_t uid;                    /* who asks */
         uint64_t after, since, until; /* what is asked */
         const char *filter;
 
@@ -31,8 +33,8 @@ static int on_call(sd_bus_message *call, void *userdata, sd_bus_error *error)
         if (!sd_bus_message_is_method_call(call, "a.b", "C"))
                 return 0;
         must(filter_new(terms, &filter, message) == 0);
-        return queries_page(scene->queries, call, scene->after, scene->since, scene->until, filter,
-                            error);
+        return queries_page(scene->queries, call, scene->uid, scene->after, scene->since,
+                            scene->until, filter, error);
 }
 
 static void read_events(sd_bus_message *reply, Scene *scene)
@@ -84,13 +86,16 @@ static Scene *scene_new(uint64_t n_events)
         scene->log = history_open(64 * 1024);
         if (n_events > 0)
                 history_fill(scene->log, 1, n_events, 100);
-        must(queries_new(scene->loop, scene->log, &scene->queries) == 0);
+        must(outbox_new(scene->loop, &scene->outbox) == 0);
+        outbox_set_bus(scene->outbox, scene->peers.service);
+        must(queries_new(scene->loop, scene->log, scene->outbox, &scene->queries) == 0);
         return scene;
 }
 
 static void scene_free(Scene *scene)
 {
         queries_free(scene->queries);
+        outbox_free(scene->outbox);
         eventlog_free(scene->log);
         peers_done(&scene->peers);
         sd_event_unref(scene->loop);
@@ -154,6 +159,18 @@ static void test_too_many_at_once_are_refused(void)
         tap_eq_u64(scene->n_refused, 0, "and then there is room again");
 }
 
+static void test_a_user_has_his_share(void)
+{
+        _scratch_ Scratch scratch = scratch_enter();
+        _cleanup_(scene_freep) Scene *scene = scene_new(1200);
+
+        scene->uid = getuid() + 1;
+        ask(scene, QUERIES_OF_USER_MAX);
+        tap_eq_u64(scene->n_refused, 0, "as much as a user may ask at a time");
+        ask(scene, QUERIES_MAX - 1);
+        tap_ok(scene->n_refused > 0, "more than that is refused, though all would fit");
+}
+
 static void test_a_history_that_is_not_open(void)
 {
         _scratch_ Scratch scratch = scratch_enter();
@@ -161,7 +178,7 @@ static void test_a_history_that_is_not_open(void)
         EventLog *closed = history_new(1 << 20, 1 << 20);
 
         queries_free(TAKE_PTR(scene->queries));
-        must(queries_new(scene->loop, closed, &scene->queries) == 0);
+        must(queries_new(scene->loop, closed, scene->outbox, &scene->queries) == 0);
         ask(scene, 1);
         tap_eq_str(scene->error, CE_ERROR_LOG_UNAVAILABLE, "is said");
         eventlog_free(closed);
@@ -172,6 +189,7 @@ int main(void)
         test_pages_follow_each_other();
         test_what_does_not_match_is_passed_over();
         test_too_many_at_once_are_refused();
+        test_a_user_has_his_share();
         test_a_history_that_is_not_open();
         return tap_done();
 }
