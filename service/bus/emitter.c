@@ -73,13 +73,26 @@ static int emit_record(Emitter *emitter, const Candidate *candidate)
         return outbox_send(emitter->outbox, signal, bus_event_size(&fields), candidate->seq);
 }
 
+/* A first start on a large log: what is not signalled need not be read either. */
+static void pass_backlog(Emitter *emitter)
+{
+        uint64_t newest = eventlog_newest_seq(emitter->log);
+
+        if (emitter->seq >= newest || eventlog_live_seq(emitter->log) > emitter->seq)
+                return;
+        log_reader_pass(emitter->reader, newest);
+        emitter->seq = newest;
+}
+
 /* The next of the history, and behind its end what waits for it. Returns as log_reader_next(). */
 static int next_candidate(Emitter *emitter, Candidate *ret)
 {
         Candidate candidate = {};
-        int r;
+        int r = 0;
 
-        r = log_reader_next(emitter->reader, &candidate.line, &candidate.length);
+        pass_backlog(emitter);
+        if (emitter->seq < eventlog_newest_seq(emitter->log))
+                r = log_reader_next(emitter->reader, &candidate.line, &candidate.length);
         if (r < 0 || r == LOG_READER_AGAIN)
                 return r;
         if (r > 0)

@@ -177,18 +177,24 @@ static int ask_index(LogReader *reader)
         return 1;
 }
 
+/* Back to where it was before the first segment. */
+static void leave(LogReader *reader)
+{
+        if (reader->fd >= 0)
+                close(TAKE_FD(reader->fd));
+        candidates_done(&reader->candidates);
+        reader->segment = (Segment){};
+        reader->next = 0;
+        reader->covered = 0;
+        reader->gone = false;
+}
+
 static int enter(LogReader *reader, const Segment *segment)
 {
         int r;
 
-        if (reader->fd >= 0)
-                close(TAKE_FD(reader->fd));
-        candidates_done(&reader->candidates);
+        leave(reader);
         reader->segment = *segment;
-        reader->next = 0;
-        reader->covered = 0;
-        reader->gone = false;
-
         r = ask_index(reader);
         if (r != 0)
                 return r < 0 ? r : 0;
@@ -459,6 +465,15 @@ int log_reader_run(LogReader *reader, int *ret_fd, uint64_t *ret_offset, uint64_
         *ret_offset = start;
         *ret_size = summary->size - start;
         return 1;
+}
+
+void log_reader_pass(LogReader *reader, uint64_t seq)
+{
+        if (seq <= reader->seq)
+                return;
+        reader->seq = seq;
+        /* The next call finds the segment. */
+        leave(reader);
 }
 
 uint64_t log_reader_seq(const LogReader *reader)

@@ -57,5 +57,8 @@ int log_reader_next(LogReader *reader, const char **ret_line, size_t *ret_length
  */
 int log_reader_run(LogReader *reader, int *ret_fd, uint64_t *ret_offset, uint64_t *ret_size);
 
+/* Passes over all records up to a number. */
+void log_reader_pass(LogReader *reader, uint64_t seq);
+
 /* The number of the last record that was given out, or where the reader was started. */
 uint64_t log_reader_seq(const LogReader *reader);
