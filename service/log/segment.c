@@ -35,8 +35,8 @@ void segment_name(const Segment *segment, char name[static SEGMENT_NAME_SIZE])
 
 void segment_index_name(const Segment *segment, char name[static SEGMENT_NAME_SIZE])
 {
-        snprintf(name, SEGMENT_NAME_SIZE, NAME_PREFIX "%020" PRIu64 SEGMENT_INDEX_SUFFIX,
-                 segment->first_seq);
+        snprintf(name, SEGMENT_NAME_SIZE, "%s%020" PRIu64 SEGMENT_INDEX_SUFFIX,
+                 segment->exits ? EXITS_NAME_PREFIX : NAME_PREFIX, segment->first_seq);
 }
 
 /* The number between the two, if it is written as we write it. */
@@ -67,7 +67,8 @@ bool segment_name_parse(const char *name, uint64_t *ret_first_seq)
 
 bool segment_index_name_parse(const char *name, uint64_t *ret_first_seq)
 {
-        return parse_name(name, NAME_PREFIX, SEGMENT_INDEX_SUFFIX, ret_first_seq);
+        return parse_name(name, NAME_PREFIX, SEGMENT_INDEX_SUFFIX, ret_first_seq) ||
+               parse_name(name, EXITS_NAME_PREFIX, SEGMENT_INDEX_SUFFIX, ret_first_seq);
 }
 
 bool segment_exits_name_parse(const char *name, uint64_t *ret_first_seq)

@@ -40,13 +40,19 @@ static void forget_last(Store *store)
         segment_index_free(last->index);
 }
 
+static void forget_exits(Store *store)
+{
+        while (store->n_exits > 0)
+                segment_index_free(store->exits[--store->n_exits].index);
+}
+
 void store_close(Store *store)
 {
         while (store->n_segments > 0)
                 forget_last(store);
         free(TAKE_PTR(store->segments));
+        forget_exits(store);
         free(TAKE_PTR(store->exits));
-        store->n_exits = 0;
         json_object_put(TAKE_PTR(store->positions));
         store->epoch = SD_ID128_NULL;
         if (store->active_fd >= 0)
@@ -57,6 +63,7 @@ void store_close(Store *store)
 
 void store_done(Store *store)
 {
+        segment_index_free(TAKE_PTR(store->spare_index));
         store_close(store);
         free(TAKE_PTR(store->directory));
 }
@@ -251,15 +258,22 @@ int store_exits_reserve(Store *store)
         if (!exits)
                 return -ENOMEM;
         store->exits = exits;
-        return 0;
+        if (!store->spare_index)
+                store->spare_index = segment_index_new();
+        return store->spare_index ? 0 : -ENOMEM;
 }
 
 void store_exits_written(Store *store, const Segment *segment, bool newest_replaced)
 {
-        size_t i = newest_replaced && store->n_exits > 0 ? store->n_exits - 1 : store->n_exits++;
+        bool replaced = newest_replaced && store->n_exits > 0;
+        Segment *exits = store->exits + (replaced ? store->n_exits - 1 : store->n_exits++);
+        SegmentIndex *index = replaced ? exits->index : TAKE_PTR(store->spare_index);
 
-        store->exits[i] = *segment;
-        store->exits[i].id = ++store->last_segment_id;
+        if (replaced)
+                segment_index_discard(index, store->directory_fd, exits);
+        *exits = *segment;
+        exits->id = ++store->last_segment_id;
+        exits->index = index;
 }
 
 int store_exits_drop_oldest(Store *store)
@@ -272,6 +286,8 @@ int store_exits_drop_oldest(Store *store)
         if (unlinkat(store->directory_fd, name, 0) < 0 && errno != ENOENT)
                 return -errno;
 
+        segment_index_discard(store->exits[0].index, store->directory_fd, store->exits);
+        segment_index_free(store->exits[0].index);
         store->n_exits--;
         memmove(store->exits, store->exits + 1, store->n_exits * sizeof(Segment));
         return 0;
@@ -328,8 +344,12 @@ static int find_exits(Store *store)
                               &store->exits, &store->n_exits);
         if (r < 0)
                 return r;
-        for (size_t i = 0; i < store->n_exits; i++)
+        for (size_t i = 0; i < store->n_exits; i++) {
                 store->exits[i].id = ++store->last_segment_id;
+                store->exits[i].index = segment_index_new();
+                if (!store->exits[i].index)
+                        return -ENOMEM;
+        }
         return 0;
 }
 
@@ -463,7 +483,7 @@ static int check_folder(Store *store)
         store->directory_fd = TAKE_FD(fd);
         while (store->n_segments > 0)
                 forget_last(store);
-        store->n_exits = 0;
+        forget_exits(store);
         return 0;
 }
 
@@ -522,64 +542,6 @@ int store_write(Store *store, const char *bytes, size_t size, uint64_t *ret_offs
 
 /* ---- indexes ---- */
 
-/* The segment itself: readers have copies. */
-static Segment *find_segment(Store *store, const Segment *segment)
-{
-        for (size_t i = 0; i < store->n_segments; i++)
-                if (store->segments[i].id == segment->id)
-                        return store->segments + i;
-
-        return NULL;
-}
-
-void store_index_add(Store *store, uint64_t offset, size_t length, const EventFields *event)
-{
-        segment_index_add(active_segment(store)->index, offset, length, event);
-}
-
-Index store_index(Store *store, const Segment *segment)
-{
-        Segment *ours = find_segment(store, segment);
-
-        if (!ours)
-                return (Index){};
-        return segment_index_get(ours->index, store->directory_fd, ours, store->epoch);
-}
-
-void store_discard_index(Store *store, const Segment *segment)
-{
-        Segment *ours = find_segment(store, segment);
-        char name[SEGMENT_NAME_SIZE];
-
-        if (!ours)
-                return;
-        segment_index_name(ours, name);
-        report(store, "The index \"%s\" is damaged, and is made again.", name);
-        segment_index_discard(ours->index, store->directory_fd, ours);
-}
-
-int store_tend(Store *store)
-{
-        for (size_t i = store->n_segments; i-- > 0;) {
-                Segment *segment = store->segments + i;
-                char name[SEGMENT_NAME_SIZE];
-                int r;
-
-                r = segment_index_step(segment->index, store->directory_fd, segment, store->epoch);
-                if (r > 0)
-                        return 1;
-                if (r < 0) {
-                        segment_name(segment, name);
-                        report(store, "\"%s\" has no index (%s): it is read through when asked.",
-                               name, strerror(-r));
-                }
-        }
-
-        return 0;
-}
-
-/* ---- reading ---- */
-
 static Segment *segment_with_id(Store *store, uint64_t id)
 {
         for (size_t i = 0; i < store->n_segments; i++)
@@ -591,6 +553,61 @@ static Segment *segment_with_id(Store *store, uint64_t id)
 
         return NULL;
 }
+
+void store_index_add(Store *store, uint64_t offset, size_t length, const EventFields *event)
+{
+        segment_index_add(active_segment(store)->index, offset, length, event);
+}
+
+Index store_index(Store *store, const Segment *segment)
+{
+        Segment *ours = segment_with_id(store, segment->id);
+
+        if (!ours)
+                return (Index){};
+        return segment_index_get(ours->index, store->directory_fd, ours, store->epoch);
+}
+
+void store_discard_index(Store *store, const Segment *segment)
+{
+        Segment *ours = segment_with_id(store, segment->id);
+        char name[SEGMENT_NAME_SIZE];
+
+        if (!ours)
+                return;
+        segment_index_name(ours, name);
+        report(store, "The index \"%s\" is damaged, and is made again.", name);
+        segment_index_discard(ours->index, store->directory_fd, ours);
+}
+
+/* Returns 1 if there is more to do. */
+static int tend_segments(Store *store, Segment *segments, size_t n)
+{
+        for (size_t i = n; i-- > 0;) {
+                char name[SEGMENT_NAME_SIZE];
+                int r;
+
+                r = segment_index_step(segments[i].index, store->directory_fd, segments + i,
+                                       store->epoch);
+                if (r > 0)
+                        return 1;
+                if (r < 0) {
+                        segment_name(segments + i, name);
+                        report(store, "\"%s\" has no index (%s): it is read through when asked.",
+                               name, strerror(-r));
+                }
+        }
+        return 0;
+}
+
+int store_tend(Store *store)
+{
+        if (tend_segments(store, store->segments, store->n_segments) > 0)
+                return 1;
+        return tend_segments(store, store->exits, store->n_exits);
+}
+
+/* ---- reading ---- */
 
 void store_report_damage(Store *store, uint64_t segment_id, uint64_t offset)
 {

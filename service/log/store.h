@@ -34,6 +34,7 @@ typedef struct Store {
         size_t n_segments;
         Segment *exits; /* owned; by first_seq: only exit codes, of segments that are gone */
         size_t n_exits;
+        struct SegmentIndex *spare_index; /* owned: for the next of them; NULL: not reserved */
         uint64_t last_segment_id;
         sd_id128_t epoch;
         struct json_object
