@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows about what is written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench import record
+from bench.rows import Measured, row
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench.lab import Lab
+
+MIB = 1024 * 1024
+
+
+@row("bulk", "first start on an old log, until all is recorded",
+     "reading and parsing the same lines with json-c alone", at_least=0.5)
+def bulk(lab: Lab) -> Measured:
+    """On the middle size."""
+    data = lab.middle
+    log = data.log
+
+    def ours() -> float:
+        lab.rest()
+        folder = lab.new_folder("bulk")
+        took = record.timed(lab, log, data.events, folder)
+        lab.rest()
+        return data.events / took
+
+    def theirs() -> float:
+        said = lab.tool("parse", log)
+        return said["lines"] / said["nsec"] * 1e9
+
+    theirs()
+    return Measured.of_rates(*lab.alternate(ours, theirs), "events/s", size=data.name)
+
+
+def size_of(folder: Path) -> int:
+    """All files of a history, by their length."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+@row("size", "a history on disk, with its index", "the same events as Podman's plain lines",
+     at_most=1.3)
+def size(lab: Lab) -> Measured:
+    """Of the largest one."""
+    data = lab.large
+    record.history(lab, data)
+    ours, theirs = size_of(data.history), data.facts["bytes"]
+    return Measured(f"{ours / MIB:,.1f} MiB", f"{theirs / MIB:,.1f} MiB", ours / theirs,
+                    {"ours_bytes": ours, "theirs_bytes": theirs, "size": data.name})
