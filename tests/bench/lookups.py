@@ -192,8 +192,8 @@ def start(lab: Lab) -> Measured:
         shutil.copy(config, copy)
         lab.rest()
         known = data.facts["probes"][len(data.facts["probes"]) // 2]
-        return p50(lab.tool("start", 3 if lab.quick else 15, build.daemon(), copy, known[1],
-                            data.facts["container_events"]))
+        return p50(lab.tool("start", 3 if lab.quick else 20, lab.seconds, build.daemon(), copy,
+                            known[1], data.facts["container_events"]))
 
     return Measured.of_times(*lab.alternate(lambda: of(lab.large), lambda: of(lab.small)),
                              size=lab.large.name, small=lab.small.name)

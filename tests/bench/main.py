@@ -114,14 +114,16 @@ def measure(item: Row, lab: Any) -> dict[str, Any]:
 
 def table(results: list[dict[str, Any]]) -> str:
     """For people."""
-    lines = [f"{'row':14}{'ours':>18}{'against':>18}{'ratio':>10}  {'bound':9}verdict"]
-    for found in results:
-        if "ratio" in found:
-            lines.append(f"{found['key']:14}{found['ours']:>18}{found['theirs']:>18}"
-                         f"{found['ratio']:>10.4g}  {found['bound']:9}{found['verdict']}")
-        else:
-            lines.append(f"{found['key']:14}{found['verdict']}: {found['why']}")
-    return "\n".join(lines)
+    head = f"{'row':14}{'ours':>18}{'against':>18}{'ratio':>10}  {'bound':9}verdict"
+    return "\n".join([head, *map(table_line, results)])
+
+
+def table_line(found: dict[str, Any]) -> str:
+    """One row of it."""
+    if "ratio" not in found:
+        return f"{found['key']:14}{found['verdict']}: {found['why']}"
+    return (f"{found['key']:14}{found['ours']:>18}{found['theirs']:>18}"
+            f"{found['ratio']:>10.4g}  {found['bound']:9}{found['verdict']}")
 
 
 def run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
@@ -140,7 +142,7 @@ def run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
                 continue
             progress.say(f"{item.key}: {item.what}")
             results.append(measure(item, lab))
-            progress.tell(f"{item.key}: {results[-1]['verdict']}")
+            progress.tell(table_line(results[-1]))
             if options.json:
                 options.json.write_text(json.dumps(report, indent=1) + "\n")
     return report

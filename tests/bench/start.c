@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench-start ROUNDS DAEMON CONFIG CONTAINER EVENTS
+ * bench-start ROUNDS SECONDS DAEMON CONFIG CONTAINER EVENTS
  *
  * Starts the service, asks it for the events of one container as soon as its name has an owner, and
- * ends it again. Prints how long it took from before fork(2) to the answer, as JSON.
+ * ends it again. Prints how long it took from before fork(2) to the answer, as JSON. It does so
+ * once untimed, then for so many rounds or seconds, whatever ends first, but once at least.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -72,27 +73,31 @@ static void ask(sd_bus *bus, const char *container, uint64_t n_events)
 int main(int argc, char *argv[])
 {
         sd_bus *bus = bus_open();
+        uint64_t rounds, first, limit;
         Samples samples = {};
         char config[4096];
         Watch watch = {};
 
-        if (argc != 6)
-                die("bench-start ROUNDS DAEMON CONFIG CONTAINER EVENTS");
-        snprintf(config, sizeof(config), "--config=%s", argv[3]);
+        if (argc != 7)
+                die("bench-start ROUNDS SECONDS DAEMON CONFIG CONTAINER EVENTS");
+        rounds = number_of(argv[1]);
+        limit = number_of(argv[2]) * NSEC_PER_SEC;
+        snprintf(config, sizeof(config), "--config=%s", argv[4]);
         try(sd_bus_add_match(bus, NULL,
                              "type='signal',sender='org.freedesktop.DBus',"
                              "member='NameOwnerChanged',arg0='" CE_BUS_NAME "'",
                              on_owner, &watch),
             "a match");
 
-        for (uint64_t i = number_of(argv[1]) + 1; i > 0; i--) {
+        first = now_nsec();
+        for (uint64_t i = 0; i <= rounds && (i <= 1 || now_nsec() - first < limit); i++) {
                 uint64_t begin = now_nsec();
-                pid_t pid = start(argv[2], config);
+                pid_t pid = start(argv[3], config);
                 int status;
 
                 wait_for_owner(bus, &watch, true, pid);
-                ask(bus, argv[4], number_of(argv[5]));
-                if (i <= number_of(argv[1])) /* the first one makes it warm */
+                ask(bus, argv[5], number_of(argv[6]));
+                if (i > 0)
                         samples_add(&samples, now_nsec() - begin);
                 kill(pid, SIGTERM);
                 need(waitpid(pid, &status, 0) == pid, "wait");
