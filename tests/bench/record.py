@@ -26,8 +26,7 @@ _POLL_SECONDS = 0.02
 
 
 def timed(lab: Lab, log: Path, count: int, history: Path) -> float:
-    """Records a whole log; the service ends well afterwards."""
-    lab.rest()
+    """Records a whole log; no service runs before, and none afterwards."""
     service = Service(lab.bus, history=history, config=lab.configuration(log))
     start = time.monotonic()
     with service:
@@ -53,6 +52,7 @@ def history(lab: Lab, data: Data) -> None:
     log = data.log
     shutil.rmtree(data.history, ignore_errors=True)
     data.history.mkdir()
+    lab.rest()
     progress.say(f"{data.name}: recording the history")
     took = timed(lab, log, data.events, data.history)
     progress.done(f"{data.events / took:,.0f} events/s")
