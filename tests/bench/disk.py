@@ -19,7 +19,8 @@ MIB = 1024 * 1024
 @row("bulk", "first start on an old log, until all is recorded",
      "reading and parsing the same lines with json-c alone", at_least=0.5)
 def bulk(lab: Lab) -> Measured:
-    """On the middle size."""
+    """Middle size. From the start of the service to NewestSeq being the last event's; nothing of it
+    is signalled. Theirs: getline(3) and json_tokener_parse_ex() with the service's strictness."""
     data = lab.middle
     log = data.log
 
@@ -46,7 +47,7 @@ def size_of(folder: Path) -> int:
 @row("size", "a history on disk, with its index", "the same events as Podman's plain lines",
      at_most=1.3)
 def size(lab: Lab) -> Measured:
-    """Of the largest one."""
+    """Largest history: the lengths of all files in its folder and of Podman's log."""
     data = lab.large
     record.history(lab, data)
     ours, theirs = size_of(data.history), data.facts["bytes"]

@@ -30,7 +30,8 @@ MEMORY_MAX = 24 * MIB
 @row("container", "all events of one container, over D-Bus",
      "podman events --stream=false --filter container=", at_least=1000)
 def container(lab: Lab) -> Measured:
-    """On the middle size."""
+    """Middle size. Ours: Query of a whole life of 12 events, by name and by full ID in turn, to the
+    last page; p50. Theirs: the whole run of podman, whose own log holds the same lines."""
     if not shutil.which("podman"):
         raise NotThere("podman is not installed")
     data = lab.middle
@@ -71,21 +72,23 @@ def _growth(lab: Lab, queries: str) -> Measured:
 @row("growth", "all events of one container, largest history", "the same, smallest history",
      at_most=2)
 def growth(lab: Lab) -> Measured:
-    """A container whose events are a stretch of the history."""
+    """Query as above, p50. The 12 events lie within the life of one of thousands that are alive,
+    that is in one or two segments."""
     return _growth(lab, "probe_queries")
 
 
 @row("growth-spread", "the same, of one that lived all the time", "the same, smallest history",
      at_most=2)
 def growth_spread(lab: Lab) -> Measured:
-    """As many events, but all over the history."""
+    """As many events, but at equal distances over the whole history."""
     return _growth(lab, "spread_queries")
 
 
 @row("exit-code", "the exit code of one exec session, largest history",
      "an empty call to the same service", at_most=2)
 def exit_code(lab: Lab) -> Measured:
-    """Sessions chosen at random from the whole history."""
+    """ExecExitCode(full ID), of up to 4,096 sessions chosen at random from the whole history; p50.
+    Theirs: org.freedesktop.DBus.Peer.Ping; p50."""
     lab.serve(lab.large)
     calls = lab.large.exec_calls()
     said: list[dict] = []
@@ -117,7 +120,9 @@ def _peer(lab: Lab, since: int, until: int) -> Iterator[int]:
 @row("time-range", "the events of a time range, largest history",
      "an empty call and marshalling as many, by a peer", at_most=2)
 def time_range(lab: Lab) -> Measured:
-    """A thousand events; both are read over the same bus."""
+    """Query(since, until), all pages, of 64 ranges of 1,000 events each, all over the history; p50.
+    Theirs: Query of a peer on the same bus that has taken 1,000 of these events apart before, and
+    does nothing but marshal them with sd-bus for each call; p50."""
     data = lab.large
     lab.serve(data)
     said: list[dict] = []
@@ -139,7 +144,8 @@ def time_range(lab: Lab) -> Measured:
 @row("rare-label", "the events with a rare label, largest history",
      "grep -c over the same text, warm", at_least=20)
 def rare_label(lab: Lab) -> Measured:
-    """Podman's own lines are the text."""
+    """Query of 10 events all over the history; p50. Theirs: LC_ALL=C grep -c '"KEY":"VALUE"' over
+    Podman's lines of the same events, which are in memory if there is enough."""
     data = lab.large
     lab.serve(data)
     key, _, value = data.facts["rare_label"].partition("=")
@@ -162,7 +168,7 @@ def rare_label(lab: Lab) -> Measured:
 @row("stream", "everything, unfiltered, by Stream", "cat of the same files into a pipe",
      at_least=0.5)
 def stream(lab: Lab) -> Measured:
-    """The rate of bytes."""
+    """Largest history. Bytes a second, read by the same reader, which counts the lines."""
     data = lab.large
     lab.serve(data)
 
@@ -185,7 +191,8 @@ def stream(lab: Lab) -> Measured:
 @row("start", "from start to the first answer, largest history", "the same, smallest history",
      at_most=3)
 def start(lab: Lab) -> Measured:
-    """After a clean end; files are in memory."""
+    """From before fork(2) of the service to the answer to the first Query, of one container, asked
+    as soon as the name has an owner; after a clean end, files in memory; p50."""
     def of(data: Data) -> float:
         config = lab.serve(data).config
         copy = lab.folder / "start.conf"
@@ -211,7 +218,8 @@ def _memory(pid: int) -> int:
 @row("memory", "memory of the service after questions, largest history",
      "the same, smallest history", at_most=2)
 def memory(lab: Lab) -> Measured:
-    """And below an absolute limit."""
+    """Pss without that of mapped files, after queries for containers, ranges, a label and exit
+    codes. It must also be below 24 MiB."""
     def of(data: Data) -> int:
         lab.rest()
         service = lab.serve(data)

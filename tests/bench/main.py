@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,9 +70,12 @@ def _sizes(text: str) -> list[int]:
 
 
 def _list_rows() -> str:
-    lines = [f"  {item.key:14}{item.what}\n{'':16}{item.bound} of: {item.against}"
-             for item in all_rows().values()]
-    return "\n".join(["rows:", *lines])
+    lines = ["rows, each with the bound of its ratio:"]
+    for item in all_rows().values():
+        lines += [f"\n{item.key}", f"  {item.what},", f"  {item.bound} against: {item.against}"]
+        lines += textwrap.wrap(" ".join(item.measure.__doc__.split()), 90, initial_indent="    ",
+                               subsequent_indent="    ")
+    return "\n".join(lines)
 
 
 @contextlib.contextmanager
