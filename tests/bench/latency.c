@@ -53,6 +53,7 @@ static void measure_service(Samples *samples, uint64_t rounds, const char *log, 
         }
         if (subscriber.n_gaps > 0)
                 die("there are gaps in what was heard");
+        sd_bus_flush_close_unref(subscriber.bus);
         free(line);
         fclose(file);
 }
@@ -84,12 +85,13 @@ static void send_each(int go, const Prepared *prepared)
 
 static void measure_raw(Samples *samples, uint64_t rounds)
 {
+        _cleanup_bus_ sd_bus *bus = bus_open();
         Prepared prepared = {};
         Subscriber subscriber;
         int ends[2];
         pid_t pid;
 
-        prepared_fetch(&prepared, bus_open(), 0, 0, RAW_EVENTS);
+        prepared_fetch(&prepared, bus, 0, 0, RAW_EVENTS);
         if (prepared.n == 0)
                 die("there is no event in the history");
         need(pipe2(ends, O_CLOEXEC) >= 0, "a pipe");
@@ -108,6 +110,7 @@ static void measure_raw(Samples *samples, uint64_t rounds)
                         samples_add(samples, subscriber.heard_nsec - subscriber.time_nsec);
         }
         close(ends[1]);
+        sd_bus_flush_close_unref(subscriber.bus);
         prepared_done(&prepared);
 }
 

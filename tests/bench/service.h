@@ -12,6 +12,7 @@
 #include "names.h"
 
 #define _cleanup_message_ __attribute__((cleanup(sd_bus_message_unrefp)))
+#define _cleanup_bus_     __attribute__((cleanup(sd_bus_flush_close_unrefp)))
 
 /* The peer has the same objects and methods under this name, and this interface for its signals. */
 #define PEER_NAME      "org.containers.EventsBench"

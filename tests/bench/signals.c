@@ -94,6 +94,15 @@ static void send_all(const Prepared *prepared, sd_bus *bus)
         try(sd_bus_flush(bus), "the bus");
 }
 
+static void fetch(Prepared *prepared, size_t n)
+{
+        _cleanup_bus_ sd_bus *bus = bus_open();
+
+        prepared_fetch(prepared, bus, 0, 0, n);
+        if (prepared->n != n)
+                die("the history has only %zu events", prepared->n);
+}
+
 /* ---- both ---- */
 
 /* Runs in a process of its own, when a byte comes from the pipe. */
@@ -132,9 +141,7 @@ int main(int argc, char *argv[])
         if (to_service)
                 size = size_of_lines(argv[3], n);
         else
-                prepared_fetch(&prepared, bus_open(), 0, 0, n);
-        if (!to_service && prepared.n != n)
-                die("the history has only %zu events", prepared.n);
+                fetch(&prepared, n);
 
         need(pipe2(ends, O_CLOEXEC) >= 0, "a pipe");
         pid = fork();

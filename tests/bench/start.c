@@ -72,7 +72,7 @@ static void ask(sd_bus *bus, const char *container, uint64_t n_events)
 
 int main(int argc, char *argv[])
 {
-        sd_bus *bus = bus_open();
+        _cleanup_bus_ sd_bus *bus = bus_open();
         uint64_t rounds, first, limit;
         Samples samples = {};
         char config[4096];

@@ -16,11 +16,10 @@
 #define BUFFER_SIZE (1024 * 1024)
 
 /* A pipe that holds the history; -1 if the service has no such method. */
-static int open_service(void)
+static int open_service(sd_bus *bus)
 {
-        sd_bus_error error = SD_BUS_ERROR_NULL;
+        __attribute__((cleanup(sd_bus_error_free))) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_message_ sd_bus_message *reply = NULL;
-        sd_bus *bus = bus_open();
         int fd, r;
 
         r = sd_bus_call_method(bus, CE_BUS_NAME, CE_OBJECT_PATH, CE_INTERFACE, "Stream", &error,
@@ -63,6 +62,7 @@ static uint64_t count_lines(const char *bytes, size_t length)
 
 int main(int argc, char *argv[])
 {
+        _cleanup_bus_ sd_bus *bus = bus_open(); /* the stream may end with it */
         uint64_t start = now_nsec(), bytes = 0, lines = 0;
         static char buffer[BUFFER_SIZE];
         ssize_t n;
@@ -70,7 +70,7 @@ int main(int argc, char *argv[])
 
         if (argc < 2)
                 die("bench-stream service|cat [FILE...]");
-        fd = strcmp(argv[1], "service") == 0 ? open_service() : open_cat(argv + 1);
+        fd = strcmp(argv[1], "service") == 0 ? open_service(bus) : open_cat(argv + 1);
         if (fd < 0) {
                 printf("{\"there\":false}\n");
                 return EXIT_SUCCESS;
