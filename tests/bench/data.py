@@ -21,6 +21,7 @@ from typing import Any
 
 from bench import build, progress
 
+# Whoever changes what bench-generate writes changes this too: what is kept is known by it.
 SEED = 20260801
 # Another seed: what is written while somebody listens.
 LIVE_SEED = 20260802

@@ -51,5 +51,7 @@ def size(lab: Lab) -> Measured:
     data = lab.large
     record.history(lab, data)
     ours, theirs = size_of(data.history), data.facts["bytes"]
+    lines = sum(path.stat().st_size for path in data.history.glob("events*.log"))
     return Measured(f"{ours / MIB:,.1f} MiB", f"{theirs / MIB:,.1f} MiB", ours / theirs,
-                    {"ours_bytes": ours, "theirs_bytes": theirs, "size": data.name})
+                    {"ours_bytes": ours, "ours_lines_bytes": lines, "theirs_bytes": theirs,
+                     "size": data.name})

@@ -10,6 +10,7 @@
         lab.call("query", plan)                 bench-call to the service; fails on a wrong answer
         lab.ping()                              an empty call
         lab.alternate(ours, theirs, 3)          each thrice, in turn; a pair of medians
+        lab.runs                                all that the tools said
 
 A measurement is a function that returns seconds. What takes long is cut short by `lab.seconds`,
 but for one round.
@@ -75,6 +76,7 @@ class Lab:
         self._stack = contextlib.ExitStack()
         self._served: tuple[Data, Service] | None = None
         self._anew = 0
+        self.runs: list[dict[str, Any]] = []
 
     def __enter__(self) -> Lab:
         (self.bus.folder / "policy.d" / "bench.conf").write_text(_POLICY)
@@ -144,7 +146,9 @@ class Lab:
                                 env=self.bus.environment, capture_output=True)
         if result.returncode != 0:
             raise WrongAnswer(f"bench-{name} {arguments[0]}: {result.stderr.strip()}")
-        return json.loads(result.stdout)
+        said = json.loads(result.stdout)
+        self.runs.append({"program": name, "arguments": [str(word) for word in arguments], **said})
+        return said
 
     def call(self, what: str, plan: str, destination: str = NAME) -> dict[str, Any]:
         """Calls the service, or the peer."""

@@ -104,16 +104,18 @@ def measure(item: Row, lab: Any) -> dict[str, Any]:
     from bench.lab import NotThere, WrongAnswer
     found = {"key": item.key, "what": item.what, "against": item.against, "bound": item.bound}
     started = time.monotonic()
+    lab.runs.clear()
     try:
         measured = item.measure(lab)
     except (NotThere, Skip) as reason:
         return {**found, "verdict": "not there", "why": str(reason)}
-    except (WrongAnswer, AssertionError) as reason:
-        lab.rest()
-        return {**found, "verdict": "wrong", "why": str(reason)}
+    except WrongAnswer as reason:
+        return {**found, "verdict": "wrong", "why": str(reason), "runs": list(lab.runs)}
+    except Exception as reason:  # noqa: B902: what fails costs one row, not those behind it
+        return {**found, "verdict": "failed", "why": f"{type(reason).__name__}: {reason}"}
     return {**found, "ours": measured.ours, "theirs": measured.theirs, "ratio": measured.ratio,
             "verdict": "met" if item.is_met(measured) else "missed", "detail": measured.detail,
-            "took_s": time.monotonic() - started}
+            "took_s": time.monotonic() - started, "runs": list(lab.runs)}
 
 
 def table(results: list[dict[str, Any]]) -> str:
@@ -153,7 +155,7 @@ def run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Exits with 0 unless something answered wrongly."""
+    """Exits with 0 unless something answered wrongly, or failed."""
     options = parse_arguments()
     if _FOLDER not in os.environ:
         if options.built:
@@ -167,9 +169,12 @@ def main() -> None:
             machine.enter()
         except machine.Unavailable as reason:
             sys.exit(f"tests/bench/run: {reason}")
-        report = run(options, folder)
+        try:
+            report = run(options, folder)
+        except Skip as reason:
+            sys.exit(f"tests/bench/run: {reason}")
     print(f"\n{table(report['rows'])}")
-    sys.exit(any(found["verdict"] == "wrong" for found in report["rows"]))
+    sys.exit(any(found["verdict"] in ("wrong", "failed") for found in report["rows"]))
 
 
 if __name__ == "__main__":
