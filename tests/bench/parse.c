@@ -15,7 +15,7 @@
 int main(int argc, char *argv[])
 {
         struct json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX);
-        uint64_t start = now_nsec(), n = 0;
+        uint64_t start = now_nsec(), n = 0, nsec;
         char *line = NULL;
         size_t size = 0;
         ssize_t length;
@@ -39,7 +39,9 @@ int main(int argc, char *argv[])
                 n++;
         }
 
-        printf("{\"lines\":%" PRIu64 ",\"nsec\":%" PRIu64 "}\n", n, now_nsec() - start);
+        nsec = now_nsec() - start;
+        printf("{\"lines\":%" PRIu64 ",\"nsec\":%" PRIu64 ",\"cpu_s\":%.6f}\n", n, nsec,
+               (double)clock() / CLOCKS_PER_SEC);
         json_tokener_free(tokener);
         free(line);
         fclose(log);

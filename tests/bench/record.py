@@ -2,7 +2,8 @@
 """Histories, made as any is: the service is started on a log of Podman's.
 
     record.history(lab, data)            makes data.history, unless it is there
-    record.timed(lab, log, count, dir)   -> seconds from the start of the service until all is there
+    record.timed(lab, log, count, dir)   -> seconds from the start of the service until all is
+                                            there, and how many of a processor's it used
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from bench import progress
 from bench.data import Data
-from bench.lab import WrongAnswer, wait_until_idle
+from bench.lab import WrongAnswer, cpu_seconds, wait_until_idle
 from support.client import Client
 from support.service import Service
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _POLL_SECONDS = 0.02
 
 
-def timed(lab: Lab, log: Path, count: int, history: Path) -> float:
+def timed(lab: Lab, log: Path, count: int, history: Path) -> tuple[float, float]:
     """Records a whole log; no service runs before, and none afterwards."""
     service = Service(lab.bus, history=history, config=lab.configuration(log))
     start = time.monotonic()
@@ -35,13 +36,13 @@ def timed(lab: Lab, log: Path, count: int, history: Path) -> float:
             if not service.alive:
                 raise WrongAnswer(f"the service ended after {newest} of {count} events")
             time.sleep(_POLL_SECONDS)
-        took = time.monotonic() - start
+        took, used = time.monotonic() - start, cpu_seconds(service.pid)
         recorded = client.get("Recorded")
         client.close()
         wait_until_idle(service)
     if newest != count or recorded != count:
         raise WrongAnswer(f"{newest} events were recorded of {count}")
-    return took
+    return took, used
 
 
 def history(lab: Lab, data: Data) -> None:
@@ -54,6 +55,6 @@ def history(lab: Lab, data: Data) -> None:
     data.history.mkdir()
     lab.rest()
     progress.say(f"{data.name}: recording the history")
-    took = timed(lab, log, data.events, data.history)
+    took, _ = timed(lab, log, data.events, data.history)
     progress.done(f"{data.events / took:,.0f} events/s")
     whole.touch()
