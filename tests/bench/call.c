@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench-call ping|query|exec DESTINATION ROUNDS SECONDS FILE
+ * bench-call ROUNDS SECONDS WHAT DESTINATION FILE [WHAT DESTINATION FILE]
  *
- * Calls the service, or the peer, again and again, and prints how long the calls took, as JSON. A
- * round is what one line of FILE says, with the answer that it must get:
+ * Calls the service, or the peer, again and again, and prints how long the calls took, as JSON.
+ * With two things to call they take turns, call by call, so that both meet the same machine. WHAT
+ * is "ping", "query" or "exec"; a round is what one line of FILE says, with the answer that it must
+ * get:
  *
  *   query   SINCE TAB UNTIL TAB EVENTS [TAB FILTER]...     all pages of it
  *   exec    ID TAB EXIT_CODE
@@ -162,43 +164,76 @@ static uint64_t play(Caller *caller, const char *line)
         return caller->call(caller, fields, n);
 }
 
-int main(int argc, char *argv[])
-{
-        Caller caller = {};
-        Samples samples = {};
-        uint64_t rounds, nsec, start;
+/* ---- one or two that take turns ---- */
+
+typedef struct Side {
+        Caller caller;
         Plan plan;
+        Samples samples;
+} Side;
 
-        if (argc != 6)
-                die("bench-call ping|query|exec DESTINATION ROUNDS SECONDS FILE");
-        caller.call = strcmp(argv[1], "ping") == 0    ? call_ping
-                      : strcmp(argv[1], "query") == 0 ? call_query
-                      : strcmp(argv[1], "exec") == 0  ? call_exec
-                                                      : NULL;
-        if (!caller.call)
-                die("\"%s\" is nothing that can be called", argv[1]);
-        caller.bus = bus_open();
-        caller.destination = argv[2];
-        rounds = number_of(argv[3]);
-        nsec = number_of(argv[4]) * NSEC_PER_SEC;
-        plan = plan_read(argv[5]);
+static void side_init(Side *side, sd_bus *bus, char *const *words)
+{
+        *side = (Side){ .caller.bus = bus, .caller.destination = words[1] };
+        side->caller.call = strcmp(words[0], "ping") == 0    ? call_ping
+                            : strcmp(words[0], "query") == 0 ? call_query
+                            : strcmp(words[0], "exec") == 0  ? call_exec
+                                                             : NULL;
+        if (!side->caller.call)
+                die("\"%s\" is nothing that can be called", words[0]);
+        side->plan = plan_read(words[2]);
+}
 
-        start = now_nsec();
-        for (size_t i = 0; i < plan.n && now_nsec() - start < nsec / WARM_SHARE; i++)
-                play(&caller, plan.lines[i]);
-        caller.n_pages = caller.n_events = 0;
-        start = now_nsec();
-        for (uint64_t i = 0; i < rounds && (i == 0 || now_nsec() - start < nsec); i++)
-                samples_add(&samples, play(&caller, plan.lines[i % plan.n]));
+static void side_warm(Side *side, uint64_t nsec)
+{
+        uint64_t start = now_nsec();
 
+        for (size_t i = 0; i < side->plan.n && now_nsec() - start < nsec; i++)
+                play(&side->caller, side->plan.lines[i]);
+        side->caller.n_pages = side->caller.n_events = 0;
+}
+
+static void side_print(Side *side)
+{
         printf("{\"pages\":%" PRIu64 ",\"events\":%" PRIu64 ",\"wrong\":%" PRIu64
                ",\"first_wrong\":\"%s\",",
-               caller.n_pages, caller.n_events, caller.n_wrong, caller.wrong);
-        samples_print(&samples);
-        printf("}\n");
-        for (size_t i = 0; i < plan.n; i++)
-                free(plan.lines[i]);
-        free(plan.lines);
-        sd_bus_flush_close_unref(caller.bus);
+               side->caller.n_pages, side->caller.n_events, side->caller.n_wrong,
+               side->caller.wrong);
+        samples_print(&side->samples);
+        printf("}");
+        for (size_t i = 0; i < side->plan.n; i++)
+                free(side->plan.lines[i]);
+        free(side->plan.lines);
+}
+
+int main(int argc, char *argv[])
+{
+        _cleanup_bus_ sd_bus *bus = bus_open();
+        unsigned n_sides = argc == 6 ? 1 : 2;
+        uint64_t rounds, nsec, start;
+        Side sides[2];
+
+        if (argc != 6 && argc != 9)
+                die("bench-call ROUNDS SECONDS WHAT DESTINATION FILE [WHAT DESTINATION FILE]");
+        rounds = number_of(argv[1]);
+        nsec = number_of(argv[2]) * NSEC_PER_SEC;
+        for (unsigned s = 0; s < n_sides; s++) {
+                side_init(sides + s, bus, argv + 3 + 3 * s);
+                side_warm(sides + s, nsec / WARM_SHARE);
+        }
+
+        start = now_nsec();
+        for (uint64_t i = 0; i < rounds && (i == 0 || now_nsec() - start < nsec); i++)
+                for (unsigned s = 0; s < n_sides; s++)
+                        samples_add(
+                                &sides[s].samples,
+                                play(&sides[s].caller, sides[s].plan.lines[i % sides[s].plan.n]));
+
+        printf("{\"sides\":[");
+        for (unsigned s = 0; s < n_sides; s++) {
+                printf("%s", s > 0 ? "," : "");
+                side_print(sides + s);
+        }
+        printf("]}\n");
         return EXIT_SUCCESS;
 }

@@ -7,8 +7,8 @@
         service, log = lab.listen()             a new one, with an empty log of Podman's to write to
         lab.rest()                              ends it
         lab.tool("call", "ping", ...)           what one of our programs says, from its JSON
-        lab.call("query", plan)                 bench-call to the service; fails on a wrong answer
-        lab.ping()                              an empty call
+        lab.query(plan)                         seconds of a query; fails on a wrong answer
+        lab.by_turns(ours, theirs)              two calls, each ("exec", DESTINATION, plan)
         lab.alternate(ours, theirs, 3)          each thrice, in turn; a pair of medians
         lab.runs                                all that the tools said
 
@@ -30,6 +30,7 @@ from typing import Any
 
 from bench import build
 from bench.data import LIVE_SEED, Data
+from bench.rows import Measured
 from support.bus import Bus
 from support.client import NAME, wait_until
 from support.service import Service
@@ -66,8 +67,8 @@ class Lab:
     def __init__(self, folder: Path, sizes: list[int], quick: bool) -> None:
         self.folder = folder
         self.quick = quick
-        self.rounds = 50 if quick else 2000
-        self.seconds = 1 if quick else 8
+        self.rounds = 50 if quick else 20000
+        self.seconds = 1 if quick else 6
         self.times = 1 if quick else 3
         datas = [Data(folder, size) for size in sorted(sizes)]
         self.small, self.middle, self.large = datas[0], datas[len(datas) // 2], datas[-1]
@@ -150,16 +151,28 @@ class Lab:
         self.runs.append({"program": name, "arguments": [str(word) for word in arguments], **said})
         return said
 
-    def call(self, what: str, plan: str, destination: str = NAME) -> dict[str, Any]:
-        """Calls the service, or the peer."""
-        said = self.tool("call", what, destination, self.rounds, self.seconds, plan)
-        if said["wrong"]:
-            raise WrongAnswer(f"{said['wrong']} wrong answers, the first: {said['first_wrong']}")
-        return said
+    def call(self, *calls: tuple[str, str, str]) -> list[dict[str, Any]]:
+        """Calls one or two things, by turns: WHAT, DESTINATION, plan."""
+        sides = self.tool("call", self.rounds, self.seconds,
+                          *(word for call in calls for word in call))["sides"]
+        for said in sides:
+            if said["wrong"]:
+                raise WrongAnswer(f"{said['wrong']} wrong, the first: {said['first_wrong']}")
+        return sides
 
-    def ping(self) -> dict[str, Any]:
-        """An empty call to the service."""
-        return self.call("ping", self.small.plan("ping", ["-"]))
+    def query(self, plan: str) -> float:
+        """Asks the service; seconds, the median."""
+        return p50(self.call(("query", NAME, plan))[0])
+
+    def by_turns(self, ours: tuple[str, str, str], theirs: tuple[str, str, str],
+                 **detail: Any) -> Measured:
+        """Two things that are called by turns; times over, the run in the middle."""
+        runs = sorted((self.call(ours, theirs) for _ in range(self.times)),
+                      key=lambda sides: p50(sides[0]) / p50(sides[1]))
+        mine, other = runs[len(runs) // 2]
+        return Measured.of_times(p50(mine), p50(other), ours_p99_s=mine["p99"] / 1e9,
+                                 theirs_p99_s=other["p99"] / 1e9,
+                                 pages=mine["pages"] / mine["rounds"], **detail)
 
     def alternate(self, ours: Callable[[], float], theirs: Callable[[], float],
                   times: int = 0) -> tuple[float, float]:

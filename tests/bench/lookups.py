@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from bench import build
 from bench.lab import PEER, NotThere, WrongAnswer, p50
 from bench.rows import Measured, row
+from support.client import NAME
 from support.podman import Podman
 
 if TYPE_CHECKING:
@@ -54,14 +55,14 @@ def container(lab: Lab) -> Measured:
         return took
 
     return Measured.of_speedup(
-        *lab.alternate(lambda: p50(lab.call("query", data.probe_queries())), theirs),
+        *lab.alternate(lambda: lab.query(data.probe_queries()), theirs),
         size=data.name)
 
 
 def _growth(lab: Lab, queries: str) -> Measured:
     def of(data: Data) -> float:
         lab.serve(data)
-        return p50(lab.call("query", getattr(data, queries)()))
+        return lab.query(getattr(data, queries)())
 
     times = [(of(lab.small), of(lab.large)) for _ in range(2)]
     return Measured.of_times(statistics.median(pair[1] for pair in times),
@@ -90,17 +91,8 @@ def exit_code(lab: Lab) -> Measured:
     """ExecExitCode(full ID), of up to 4,096 sessions chosen at random from the whole history; p50.
     Theirs: org.freedesktop.DBus.Peer.Ping; p50."""
     lab.serve(lab.large)
-    calls = lab.large.exec_calls()
-    said: list[dict] = []
-
-    def ours() -> float:
-        said.append(lab.call("exec", calls))
-        return p50(said[-1])
-
-    measured = Measured.of_times(*lab.alternate(ours, lambda: p50(lab.ping())),
-                                 size=lab.large.name)
-    measured.detail["p99_s"] = statistics.median(one["p99"] for one in said) / 1e9
-    return measured
+    return lab.by_turns(("exec", NAME, lab.large.exec_calls()),
+                        ("ping", NAME, lab.large.plan("ping", ["-"])), size=lab.large.name)
 
 
 @contextmanager
@@ -125,20 +117,13 @@ def time_range(lab: Lab) -> Measured:
     does nothing but marshal them with sd-bus for each call; p50."""
     data = lab.large
     lab.serve(data)
-    said: list[dict] = []
-
-    def ours() -> float:
-        said.append(lab.call("query", data.range_queries()))
-        return p50(said[-1])
-
     since, until = data.facts["ranges"][len(data.facts["ranges"]) // 2]
     with _peer(lab, since, until) as count:
         if count != data.facts["range_events"]:
             raise WrongAnswer(f"the range has {count} events, not {data.facts['range_events']}")
-        plan = data.plan("peer", [f"0\t0\t{count}"])
-        times = lab.alternate(ours, lambda: p50(lab.call("query", plan, PEER)))
-    return Measured.of_times(*times, size=data.name, events=count,
-                             pages=said[-1]["pages"] / said[-1]["rounds"])
+        return lab.by_turns(("query", NAME, data.range_queries()),
+                            ("query", PEER, data.plan("peer", [f"0\t0\t{count}"])),
+                            size=data.name, events=count)
 
 
 @row("rare-label", "the events with a rare label, largest history",
@@ -161,7 +146,7 @@ def rare_label(lab: Lab) -> Measured:
 
     theirs()
     return Measured.of_speedup(
-        *lab.alternate(lambda: p50(lab.call("query", data.rare_queries())), theirs),
+        *lab.alternate(lambda: lab.query(data.rare_queries()), theirs),
         size=data.name)
 
 
@@ -223,10 +208,9 @@ def memory(lab: Lab) -> Measured:
     def of(data: Data) -> int:
         lab.rest()
         service = lab.serve(data)
-        lab.call("query", data.probe_queries())
-        lab.call("query", data.range_queries())
-        lab.call("query", data.rare_queries())
-        lab.call("exec", data.exec_calls())
+        for plan in (data.probe_queries(), data.range_queries(), data.rare_queries()):
+            lab.query(plan)
+        lab.call(("exec", NAME, data.exec_calls()))
         return _memory(service.pid)
 
     ours, theirs = of(lab.large), of(lab.small)
