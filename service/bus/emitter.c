@@ -18,6 +18,11 @@
 #define SIGNALS_PER_TURN 100
 #define BYTES_PER_TURN   (256 * 1024)
 
+/* When the history cannot be read: soon again at first, since descriptors and memory that are short
+ * are short for a moment; then less and less often. */
+#define RETRY_USEC_MIN UINT64_C(100000)
+#define RETRY_USEC_MAX UINT64_C(10000000)
+
 struct Emitter {
         Outbox *outbox;    /* weak */
         EventLog *log;     /* weak */
@@ -25,6 +30,11 @@ struct Emitter {
         RecordParser parser;
         Turn turn;    /* publishes some */
         uint64_t seq; /* the last that was published, or passed over */
+
+        sd_event_source *retry; /* owned: off unless the history could not be read */
+        uint64_t retry_usec;    /* the next delay */
+        int error;              /* why it could not be read; 0: it could */
+
         bool named;
 };
 
@@ -142,6 +152,26 @@ static int emit_some(Emitter *emitter)
         return 1;
 }
 
+/* The reader stays where it is, and perhaps nothing is committed that would remind us. */
+static void try_again_later(Emitter *emitter, int error)
+{
+        if (error != emitter->error)
+                log_error("The history cannot be read for publishing: %s.", strerror(-error));
+        emitter->error = error;
+        sd_event_source_set_time_relative(emitter->retry, emitter->retry_usec);
+        sd_event_source_set_enabled(emitter->retry, SD_EVENT_ONESHOT);
+        emitter->retry_usec *= 2;
+        if (emitter->retry_usec > RETRY_USEC_MAX)
+                emitter->retry_usec = RETRY_USEC_MAX;
+}
+
+static void is_readable(Emitter *emitter)
+{
+        emitter->error = 0;
+        emitter->retry_usec = RETRY_USEC_MIN;
+        sd_event_source_set_enabled(emitter->retry, SD_EVENT_OFF);
+}
+
 static void on_turn(void *userdata)
 {
         Emitter *emitter = userdata;
@@ -152,9 +182,17 @@ static void on_turn(void *userdata)
 
         r = emit_some(emitter);
         if (r < 0)
-                log_error("The history cannot be read for publishing: %s.", strerror(-r));
+                try_again_later(emitter, r);
+        else
+                is_readable(emitter);
         if (r > 0)
                 turn_schedule(&emitter->turn);
+}
+
+static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        emitter_kick(userdata);
+        return 0;
 }
 
 int emitter_new(Outbox *outbox, sd_event *loop, EventLog *log, Emitter **ret)
@@ -170,6 +208,11 @@ int emitter_new(Outbox *outbox, sd_event *loop, EventLog *log, Emitter **ret)
         r = turn_init(&emitter->turn, loop, on_turn, emitter);
         if (r < 0)
                 return r;
+        r = sd_event_add_time_relative(loop, &emitter->retry, CLOCK_MONOTONIC, 0, 0, on_retry,
+                                       emitter);
+        if (r < 0)
+                return r;
+        is_readable(emitter);
 
         *ret = TAKE_PTR(emitter);
         return 0;
@@ -182,6 +225,7 @@ Emitter *emitter_free(Emitter *emitter)
 
         outbox_forget(emitter->outbox, &emitter->turn);
         turn_done(&emitter->turn);
+        sd_event_source_disable_unref(emitter->retry);
         log_reader_free(emitter->reader);
         record_parser_done(&emitter->parser);
         free(emitter);
