@@ -68,9 +68,12 @@ class Ledger:
 
     def check(self, client: Client) -> list[Event]:
         """Compares the history with what is known, and learns from it."""
-        events = client.history()
+        # Old events may be removed while we ask.
+        oldest, events = 0, None
+        while events is None or client.get("OldestSeq") != oldest:
+            oldest = client.get("OldestSeq")
+            events = client.history()
         found = {event.seq: event.name for event in events}
-        oldest = client.get("OldestSeq")
         lost = {seq: name for seq, name in self.known.items()
                 if seq >= oldest and found.get(seq) != name}
         equal(lost, {}, "committed, and lost")
