@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * How often which number was put in and not yet taken out: 16 bytes a slot, in a table that is three
- * eighths to three quarters full; while it grows, the one before is there, too.
+ * How often which number was put in and not yet taken out: 16 bytes a slot, in a table that is
+ * three eighths to three quarters full; while it grows, the one before is there, too.
  */
 
 #include <stdbool.h>
