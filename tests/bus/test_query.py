@@ -128,7 +128,7 @@ def a_cursor_before_the_oldest_event_has_expired() -> None:
         early = client.query().cursor
         for _ in range(30):
             client.emit(name="later", details={"pad": "x" * 1000})
-        wait_until(lambda: client.get("OldestSeq") > 2, "a trimmed history")
+        wait_until(lambda: client.get("LogSize") <= 12 * 1024, "a trimmed history")
         oldest = client.get("OldestSeq")
         with raises(f"{ERROR}.CursorExpired") as error:
             client.query_after(early)
@@ -228,6 +228,10 @@ def a_filter_that_cannot_be_is_named() -> None:
             client.query(0, 0, ["type=pod"] * 10_000)
 
 
+# No index narrows it, so each event is looked at; filled() makes containers alone.
+SLOW = "type!=container"
+
+
 def ask(client: Client, count: int, answers: Counter) -> None:
     """Asks many times at once, and counts the answers by the name of the error."""
     def on_answer(reply: dbus.lowlevel.Message) -> None:
@@ -235,13 +239,13 @@ def ask(client: Client, count: int, answers: Counter) -> None:
 
     for _ in range(count):
         message = dbus.lowlevel.MethodCallMessage(NAME, PATH, INTERFACE, "Query")
-        message.append(0, 0, ["name=nobody"], signature=signature("Query"))
+        message.append(0, 0, [SLOW], signature=signature("Query"))
         client.connection.send_message_with_reply(message, on_answer, 100)
 
 
 @test
 def too_many_questions_at_once_are_refused() -> None:
-    with filled(3000) as (service, client):
+    with filled(10_000) as (service, client):
         # A broker lets nobody have more than 128 calls open, so they come from several.
         answers = [Counter(), Counter(), Counter()]
         for user, said in zip((machine.ROOT, machine.ROOT, machine.READER), answers):
@@ -269,15 +273,16 @@ def latency(client: Client, seconds: float) -> list[float]:
 
 @test(deadline=120)
 def a_long_search_holds_up_nobody() -> None:
-    """Searches through 100,000 events go on while others are answered."""
+    """Searches through 300,000 events go on while others are answered."""
     searches = 3
-    with filled(100_000) as (_, client):
+    with filled(300_000) as (_, client):
+        client.emit(type="volume", name="v")
         idle = statistics.median(latency(client, 0.5))
         searcher, found = client.bus.client(), []
         start, busy = time.monotonic(), []
         for _ in range(searches):
             searcher.connection.call_async(
-                NAME, PATH, INTERFACE, "Query", "ttas", (0, 0, ["name=c100000"]),
+                NAME, PATH, INTERFACE, "Query", "ttas", (0, 0, [SLOW]),
                 lambda events, *_: found.append(len(events)), found.append, 100)
         searcher.connection.flush()
         while len(found) < searches:
