@@ -504,6 +504,12 @@ int eventlog_reserve(EventLog *log)
 
 /* ---- reading ---- */
 
+const Segment *eventlog_segment_for(EventLog *log, uint64_t first_seq, const IndexPlan *plan,
+                                    uint64_t *passed)
+{
+        return store_segment_for(&log->store, first_seq, plan, passed);
+}
+
 Index eventlog_index(EventLog *log, const Segment *segment)
 {
         return store_index(&log->store, segment);

@@ -22,6 +22,7 @@
 
 #include <systemd/sd-id128.h>
 
+#include "log/index-plan.h"
 #include "log/index.h"
 #include "log/segment.h"
 
@@ -133,6 +134,10 @@ uint64_t eventlog_lost(const EventLog *log);
 int eventlog_directory_fd(const EventLog *log);
 const Segment *eventlog_segment_after(const EventLog *log, uint64_t first_seq);
 const Segment *eventlog_segment_of(const EventLog *log, uint64_t seq);
+
+/* As store_segment_for(). */
+const Segment *eventlog_segment_for(EventLog *log, uint64_t first_seq, const IndexPlan *plan,
+                                    uint64_t *passed);
 
 /* What there is of a segment's index, valid until the log changes; and that it is no good. */
 Index eventlog_index(EventLog *log, const Segment *segment);

@@ -21,7 +21,8 @@ static const char MAGIC[8] = { 'C', 'E', 'V', 'I', 'N', 'D', 'E', 'X' };
 /* { slots, overflowed } of 16 bits, and the slots, fill a block. */
 #define BUCKET_HEADER 4
 #define SLOT_SIZE     8
-#define BUCKET_SLOTS  ((BLOCK_CONTENT - BUCKET_HEADER) / SLOT_SIZE)
+#define BUCKET_SLOTS  INDEX_FILE_BUCKET_KEYS
+_Static_assert(BUCKET_HEADER + BUCKET_SLOTS * SLOT_SIZE <= BLOCK_CONTENT, "a bucket is a block");
 
 /* On average; that many of 63 places leave nearly every bucket with one to spare. */
 #define BUCKET_FILL 44
@@ -573,6 +574,38 @@ int index_file_find(const IndexFile *file, uint64_t key, IndexPostings *ret)
                 .dense = r > 0,
                 .count = r > 0 ? file->summary.n_records : 0,
         };
+        return 0;
+}
+
+uint64_t index_file_n_keys(const IndexFile *file)
+{
+        return (uint64_t)file->n_buckets * BUCKET_FILL;
+}
+
+uint32_t index_file_n_buckets(const IndexFile *file)
+{
+        return file->n_buckets;
+}
+
+int index_file_bucket(const IndexFile *file, uint32_t i,
+                      uint32_t keys[static INDEX_FILE_BUCKET_KEYS], size_t *ret_n)
+{
+        uint8_t bucket[BLOCK_CONTENT];
+        const uint8_t *at = bucket;
+        unsigned n;
+        int r;
+
+        r = blocks_read(file->fd, first_bucket(file) + i, 1, bucket);
+        if (r < 0)
+                return r;
+        n = get32(&at) & 0xffff;
+        if (n > BUCKET_SLOTS)
+                return -EBADMSG;
+        for (unsigned j = 0; j < n; j++) {
+                keys[j] = get32(&at);
+                at += SLOT_SIZE - 4;
+        }
+        *ret_n = n;
         return 0;
 }
 

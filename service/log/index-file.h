@@ -59,6 +59,13 @@ const IndexSummary *index_file_summary(const IndexFile *file);
 uint64_t index_file_seed(const IndexFile *file);
 uint64_t index_file_size(const IndexFile *file); /* bytes on the disk */
 
+/* The keys, by their low halves: of all buckets together, and of one. */
+#define INDEX_FILE_BUCKET_KEYS 63
+uint64_t index_file_n_keys(const IndexFile *file); /* about */
+uint32_t index_file_n_buckets(const IndexFile *file);
+int index_file_bucket(const IndexFile *file, uint32_t i,
+                      uint32_t keys[static INDEX_FILE_BUCKET_KEYS], size_t *ret_n);
+
 /* As in log/index.h; -EBADMSG for a block that is damaged. */
 int index_file_find(const IndexFile *file, uint64_t key, IndexPostings *ret);
 int index_file_marks(const IndexFile *file, const IndexMark **ret, size_t *ret_n,

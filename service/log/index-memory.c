@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <systemd/sd-id128.h>
-
 #include "base/cleanup.h"
 #include "log/index-key.h"
 #include "log/record-parser.h"
@@ -51,19 +49,14 @@ struct IndexMemory {
         RecordParser parser;
 };
 
-int index_memory_new(IndexMemory **ret)
+int index_memory_new(sd_id128_t epoch, IndexMemory **ret)
 {
         IndexMemory *index;
-        sd_id128_t random;
-        int r;
 
-        r = sd_id128_randomize(&random);
-        if (r < 0)
-                return r;
         index = calloc(1, sizeof(IndexMemory));
         if (!index)
                 return -ENOMEM;
-        index->seed = random.qwords[0];
+        index->seed = epoch.qwords[0] ^ epoch.qwords[1];
 
         *ret = index;
         return 0;

@@ -6,13 +6,16 @@
  * file. It takes about a tenth of the segment's size.
  */
 
+#include <systemd/sd-id128.h>
+
 #include "log/index.h"
 #include "model/event.h"
 
 typedef struct IndexMemory IndexMemory;
 
-/* Returns -ENOMEM, or what sd_id128_randomize() says. */
-int index_memory_new(IndexMemory **ret);
+/* All indexes of one history have one seed, so that their keys can be put together; who does not
+ * know the epoch does not know it either. Returns -ENOMEM. */
+int index_memory_new(sd_id128_t epoch, IndexMemory **ret);
 
 /* Takes NULL; returns NULL. */
 IndexMemory *index_memory_free(IndexMemory *index);

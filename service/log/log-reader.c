@@ -17,14 +17,15 @@
 /* What is done before others have their turn, in bytes looked at: about a millisecond. To go to the
  * next segment, whose index is asked, is as much work as so many bytes. */
 #define WORK_MAX     (1024 * 1024)
-#define SEGMENT_WORK (16 * 1024)
+#define SEGMENT_WORK (4 * 1024)
 
 struct LogReader {
         EventLog *log; /* weak */
         LogQuestion question;
-        IndexPlan plan; /* what of the question an index can tell */
-        uint64_t seq;   /* the last that was given out */
-        bool exits;     /* exit codes come first, and are not all read yet */
+        IndexPlan plan;    /* what of the question an index can tell */
+        uint64_t seq;      /* the last that was given out */
+        uint64_t filtered; /* up to here filters let the question pass */
+        bool exits;        /* exit codes come first, and are not all read yet */
 
         /* The segment that is being read; segment.id is 0 before the first. */
         Segment segment;
@@ -280,7 +281,8 @@ static int go_on(LogReader *reader)
 
         if (reader->exits)
                 return enter_exits(reader, reader->segment.first_seq + 1);
-        next = eventlog_segment_after(reader->log, reader->segment.first_seq);
+        next = eventlog_segment_for(reader->log, reader->segment.first_seq, &reader->plan,
+                                    &reader->filtered);
         if (!next)
                 return 0;
         r = enter(reader, next);

@@ -17,6 +17,7 @@
 #include "log/folder.h"
 #include "log/index-file.h"
 #include "log/index-memory.h"
+#include "log/key-filter.h"
 #include "model/timestamp.h"
 
 typedef struct Work {
@@ -79,6 +80,7 @@ static int note_name(Work *work, const char *name, bool *active)
         if (segment_name_parse(name, &segment.first_seq))
                 return add_segment(&work->result, &segment);
         if (segment_index_name_parse(name, &segment.first_seq) ||
+            key_filter_name_parse(name, &segment.first_seq) ||
             segment_exits_name_parse(name, &segment.first_seq) || /* see log/exit-records.h */
             strcmp(name, EXIT_TABLE_NAME) == 0)
                 return 0;
@@ -348,6 +350,17 @@ static int recover_active(Work *work, int fd, const SegmentScan *scan)
         return 0;
 }
 
+/* While the segment is read anyway, its index is made. */
+static void begin_index(Work *work, int fd)
+{
+        RecordHeader header = {};
+
+        if (segment_read_header(fd, &header) < 0)
+                return;
+        (void)index_memory_new(header.epoch, &work->result.active_index);
+        record_header_done(&header);
+}
+
 static int open_active(Work *work)
 {
         _cleanup_(segment_scan_done) SegmentScan scan = {};
@@ -359,7 +372,7 @@ static int open_active(Work *work)
         if (fd < 0)
                 return fail(work, fd, "\"%s\" cannot be opened: %s.", SEGMENT_ACTIVE_NAME,
                             strerror(-fd));
-        (void)index_memory_new(&work->result.active_index);
+        begin_index(work, fd);
         r = segment_scan(fd, &scan, &positions, &work->result.active_index);
         if (r < 0)
                 return fail(work, r, "\"%s\" cannot be read: %s.", SEGMENT_ACTIVE_NAME,

@@ -30,10 +30,10 @@ SegmentIndex *segment_index_free(SegmentIndex *index)
         return NULL;
 }
 
-void segment_index_begin(SegmentIndex *index, uint64_t header_size)
+void segment_index_begin(SegmentIndex *index, sd_id128_t epoch, uint64_t header_size)
 {
         let_go(index);
-        if (index_memory_new(&index->memory) >= 0)
+        if (index_memory_new(epoch, &index->memory) >= 0)
                 index_memory_skip(index->memory, header_size, false);
 }
 
@@ -111,7 +111,8 @@ static int read_lines(LineReader *reader, IndexMemory *memory, const Segment *se
 }
 
 /* Reads on in the segment, from what is covered already. */
-static int cover_more(SegmentIndex *index, int directory_fd, const Segment *segment)
+static int cover_more(SegmentIndex *index, int directory_fd, const Segment *segment,
+                      sd_id128_t epoch)
 {
         _cleanup_close_ int fd = -1;
         char name[SEGMENT_NAME_SIZE];
@@ -119,7 +120,7 @@ static int cover_more(SegmentIndex *index, int directory_fd, const Segment *segm
         int r;
 
         if (!index->memory) {
-                r = index_memory_new(&index->memory);
+                r = index_memory_new(epoch, &index->memory);
                 if (r < 0)
                         return r;
         }
@@ -169,7 +170,7 @@ int segment_index_step(SegmentIndex *index, int directory_fd, const Segment *seg
         if (index->memory && index_memory_summary(index->memory)->size >= segment->size)
                 r = make_file(index, directory_fd, segment, &owner);
         else
-                r = cover_more(index, directory_fd, segment);
+                r = cover_more(index, directory_fd, segment, epoch);
         if (r < 0) {
                 index->hopeless = true;
                 index->memory = index_memory_free(index->memory);

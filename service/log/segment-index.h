@@ -35,7 +35,7 @@ static inline void segment_index_freep(SegmentIndex **index)
 }
 
 /* For a segment that is started, with a header of that size: what is written to it is added. */
-void segment_index_begin(SegmentIndex *index, uint64_t header_size);
+void segment_index_begin(SegmentIndex *index, sd_id128_t epoch, uint64_t header_size);
 
 /*
  * Adds the record of an event that was written in the line [offset, offset + length). If that fails

@@ -53,6 +53,7 @@ void store_close(Store *store)
         free(TAKE_PTR(store->segments));
         forget_exits(store);
         free(TAKE_PTR(store->exits));
+        key_filters_done(&store->filters);
         json_object_put(TAKE_PTR(store->positions));
         store->epoch = SD_ID128_NULL;
         if (store->active_fd >= 0)
@@ -200,7 +201,7 @@ static int start_segment(Store *store, uint64_t first_seq)
                 close(store->active_fd);
         store->active_fd = TAKE_FD(fd);
         segment.id = ++store->last_segment_id;
-        segment_index_begin(index, segment.size);
+        segment_index_begin(index, store->epoch, segment.size);
         segment.index = TAKE_PTR(index);
         store->segments[store->n_segments++] = segment;
         return 0;
@@ -377,6 +378,12 @@ int store_open(Store *store, uint64_t *ret_newest_seq, uint64_t *ret_next_seq)
                 return r;
         }
         store->directory_fd = fd;
+        r = key_filters_find(&store->filters, fd, store->epoch);
+        if (r < 0) {
+                store_close(store);
+                return fail(store, r, "The folder \"%s\" cannot be listed: %s.", store->directory,
+                            strerror(-r));
+        }
         r = find_exits(store);
         if (r < 0) {
                 store_close(store);
@@ -484,6 +491,7 @@ static int check_folder(Store *store)
         while (store->n_segments > 0)
                 forget_last(store);
         forget_exits(store);
+        key_filters_done(&store->filters);
         return 0;
 }
 
@@ -604,7 +612,10 @@ int store_tend(Store *store)
 {
         if (tend_segments(store, store->segments, store->n_segments) > 0)
                 return 1;
-        return tend_segments(store, store->exits, store->n_exits);
+        if (tend_segments(store, store->exits, store->n_exits) > 0)
+                return 1;
+        return key_filters_tend(&store->filters, store->directory_fd, store->epoch, store->segments,
+                                store->n_segments);
 }
 
 /* ---- reading ---- */
@@ -640,22 +651,70 @@ uint64_t store_size(const Store *store)
         return size;
 }
 
-/* Segments are few: a walk from the newest, where most readers are. */
+/* The number of segments that start at or before a number. */
+static size_t count_up_to(const Store *store, uint64_t seq)
+{
+        size_t low = 0, high = store->n_segments;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+
+                if (store->segments[middle].first_seq <= seq)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return low;
+}
 
 const Segment *store_segment_of(const Store *store, uint64_t seq)
 {
-        for (size_t i = store->n_segments; i-- > 0;)
-                if (store->segments[i].first_seq <= seq || i == 0)
-                        return store->segments + i;
+        size_t n = count_up_to(store, seq);
 
-        return NULL;
+        if (store->n_segments == 0)
+                return NULL;
+        return store->segments + n - (n > 0);
 }
 
 const Segment *store_segment_after(const Store *store, uint64_t first_seq)
 {
-        const Segment *found = NULL;
+        size_t n = count_up_to(store, first_seq);
 
-        for (size_t i = store->n_segments; i-- > 0 && store->segments[i].first_seq > first_seq;)
-                found = store->segments + i;
-        return found;
+        return n < store->n_segments ? store->segments + n : NULL;
+}
+
+/* Whether a filter rules the segment out; *ret_end is where its range ends. */
+static bool is_ruled_out(Store *store, const Segment *segment, const IndexPlan *plan,
+                         uint64_t *passed, uint64_t *ret_end)
+{
+        const Segment *next = store_segment_after(store, segment->first_seq);
+        const KeyFilter *filter;
+        int r;
+
+        if (!next || *passed >= next->first_seq)
+                return false;
+        filter = key_filters_covering(&store->filters, segment->first_seq, next->first_seq);
+        if (!filter)
+                return false;
+        r = key_filter_may_match(filter, plan);
+        if (r < 0) {
+                key_filters_discard(&store->filters, store->directory_fd, filter);
+                return false;
+        }
+
+        *ret_end = key_filter_end_seq(filter);
+        if (r > 0)
+                *passed = *ret_end;
+        return r == 0;
+}
+
+const Segment *store_segment_for(Store *store, uint64_t first_seq, const IndexPlan *plan,
+                                 uint64_t *passed)
+{
+        const Segment *next = store_segment_after(store, first_seq);
+        uint64_t end;
+
+        while (next && plan->n_clauses > 0 && is_ruled_out(store, next, plan, passed, &end))
+                next = store_segment_after(store, end - 1);
+        return next;
 }

@@ -16,6 +16,7 @@
 #include <systemd/sd-id128.h>
 
 #include "log/index.h"
+#include "log/key-filters.h"
 #include "log/segment.h"
 
 /* A sentence of recovery, behind the path of the folder. */
@@ -34,6 +35,7 @@ typedef struct Store {
         size_t n_segments;
         Segment *exits; /* owned; by first_seq: only exit codes, of segments that are gone */
         size_t n_exits;
+        KeyFilters filters;
         struct SegmentIndex *spare_index; /* owned: for the next of them; NULL: not reserved */
         uint64_t last_segment_id;
         sd_id128_t epoch;
@@ -99,6 +101,13 @@ const Segment *store_segment_after(const Store *store, uint64_t first_seq);
 
 /* What there is of a segment's index; valid until the store changes. */
 Index store_index(Store *store, const Segment *segment);
+
+/*
+ * The first segment behind the one that starts with a number that may answer what the plan asks
+ * for, as far as filters tell; NULL if there is none. *passed is 0 at first, and then the store's.
+ */
+const Segment *store_segment_for(Store *store, uint64_t first_seq, const IndexPlan *plan,
+                                 uint64_t *passed);
 
 /* A reader met an index that is no good: it is made again. */
 void store_discard_index(Store *store, const Segment *segment);

@@ -8,11 +8,12 @@
 #include <dirent.h>
 
 #include "history.h"
+#include "log/key-filter.h"
 #include "model/filter.h"
 #include "tap.h"
 
 #define N_EVENTS     1200
-#define SEGMENT_SIZE (32 * 1024)
+#define SEGMENT_SIZE (20 * 1024)
 #define N_QUESTIONS  100
 
 /* The same for ever, so that a failure can be looked at again. */
@@ -283,8 +284,8 @@ static EventLog *random_history(void)
         return log;
 }
 
-/* Calls the function for each index file. Returns how many there are. */
-static unsigned each_index(void (*function)(const char *path))
+/* Calls the function for each file with that suffix. Returns how many there are. */
+static unsigned each_file(const char *suffix, void (*function)(const char *path))
 {
         DIR *folder = opendir(HISTORY);
         struct dirent *entry;
@@ -292,7 +293,7 @@ static unsigned each_index(void (*function)(const char *path))
 
         must(folder);
         while ((entry = readdir(folder)))
-                if (strstr(entry->d_name, SEGMENT_INDEX_SUFFIX)) {
+                if (strstr(entry->d_name, suffix)) {
                         char path[PATH_MAX];
 
                         snprintf(path, sizeof(path), HISTORY "/%s", entry->d_name);
@@ -302,6 +303,11 @@ static unsigned each_index(void (*function)(const char *path))
                 }
         closedir(folder);
         return n;
+}
+
+static unsigned each_index(void (*function)(const char *path))
+{
+        return each_file(SEGMENT_INDEX_SUFFIX, function);
 }
 
 static void test_random_questions(void)
@@ -315,8 +321,10 @@ static void test_random_questions(void)
         tend(log);
         for (const Segment *s = NULL; (s = eventlog_segment_after(log, s ? s->first_seq : 0));)
                 n_segments++;
-        must(n_segments > 5);
         tap_eq_u64(each_index(NULL), n_segments - 1, "each sealed segment gets its file");
+        must(n_segments > KEY_FILTER_SEGMENTS);
+        tap_eq_u64(each_file(".filter", NULL), (n_segments - 1) / KEY_FILTER_SEGMENTS,
+                   "and each row of them a filter");
         tap_eq_u64(compare_with_walk(log, N_QUESTIONS), 0, "with indexes from files");
 
         eventlog_free(TAKE_PTR(log));
@@ -377,6 +385,7 @@ static void test_questions_to_damaged_indexes(void)
                 if (round % 2 == 0)
                         eventlog_free(TAKE_PTR(log));
                 each_index(damage);
+                each_file(".filter", damage);
                 if (round % 2 == 0)
                         log = history_open(SEGMENT_SIZE);
                 n_wrong += compare_with_walk(log, 30);

@@ -35,7 +35,7 @@ static IndexMemory *memory_of(uint32_t n)
 {
         IndexMemory *memory;
 
-        must(index_memory_new(&memory) == 0);
+        must(index_memory_new(EPOCH, &memory) == 0);
         index_memory_skip(memory, LINE_LENGTH, false);
         for (uint32_t i = 0; i < n; i++) {
                 char name[16], id[80], value[16];
