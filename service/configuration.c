@@ -62,7 +62,9 @@ __attribute__((format(printf, 2, 3))) static void problem(Loading *loading, cons
 
 static const char *set_backend(const char *value, Loading *loading)
 {
-        return strcmp(value, "logfile") == 0 ? NULL : "use \"logfile\"";
+        return log_backend_from_string(value, &loading->configuration.backend) < 0
+                       ? "use \"logfile\", \"journald\" or \"none\""
+                       : NULL;
 }
 
 static const char *set_path(char **place, const char *value, Loading *loading)

@@ -10,7 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "log/eventlog.h"
+
 typedef struct Configuration {
+        LogBackend backend;    /* what keeps the history */
         char *directory;       /* owned: of the history */
         uint64_t segment_size; /* bytes */
         uint64_t max_size;     /* bytes */

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/logging.h"
+#include "base/mapping.h"
 #include "config.h"
 #include "manager.h"
 
@@ -82,6 +83,9 @@ int main(int argc, char *argv[])
         signal(SIGPIPE, SIG_IGN);
         /* There is nothing to be read again, and a recorder must not die of a rotation script. */
         signal(SIGHUP, SIG_IGN);
+
+        /* The journal's files, where they keep the history, are cut by others. */
+        mapping_guard();
 
         r = manager_new(&options, &manager);
         if (r < 0)

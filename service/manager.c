@@ -64,6 +64,8 @@ struct Manager {
         bool someone_waits; /* for the commit: it is not backlog alone */
         unsigned n_put_off; /* turns of the commit */
         bool is_published;  /* while there is a failure: what happens is published all the same */
+        bool goes_on;       /* a commit takes more than one turn */
+        bool full;          /* so much waits for it that nothing more is taken */
 };
 
 /* ---- degraded ---- */
@@ -132,6 +134,7 @@ static int commit(Manager *manager)
         manager->someone_waits = false;
         manager->n_put_off = 0;
         r = eventlog_commit(manager->log);
+        manager->goes_on = r > 0;
         manager->state.recorded = eventlog_recorded(manager->log);
         manager->state.lost = eventlog_lost(manager->log);
         if (r < 0) {
@@ -147,9 +150,13 @@ static int commit(Manager *manager)
                 turn_schedule(&manager->trim);
         turn_schedule(&manager->tend);
         bus_committed(manager->bus);
-        if (*manager->failure) {
+        if (r > 0) {
+                turn_schedule(&manager->commit);
+                return 0;
+        }
+        if (*manager->failure || manager->full) {
                 set_failure(manager, "");
-                manager->is_published = false;
+                manager->is_published = manager->full = false;
                 resume_sources(manager);
         }
         return 0;
@@ -172,7 +179,9 @@ static int append(Manager *manager, const Event *event, const char *position, ui
 
         if (*manager->failure == '\0' && eventlog_uncommitted(manager->log) >= COMMIT_SIZE)
                 (void)commit(manager);
-        if (!may_take(manager, event))
+        /* Sources go on when it is through. */
+        manager->full |= manager->goes_on && eventlog_uncommitted(manager->log) >= COMMIT_SIZE;
+        if (manager->full || !may_take(manager, event))
                 return -EAGAIN;
         r = eventlog_append(manager->log, event, position, ret_seq);
 
@@ -191,7 +200,7 @@ static void on_commit(void *userdata)
 {
         Manager *manager = userdata;
 
-        if (*manager->failure == '\0')
+        if (*manager->failure == '\0' || manager->goes_on)
                 (void)commit(manager);
 }
 
@@ -354,7 +363,8 @@ static void on_ready(void *userdata)
 {
         const Manager *manager = userdata;
 
-        log_info("Ready; the history is in \"%s\".", manager->configuration.directory);
+        log_info("Ready; the history is in \"%s\" (Backend=%s).", manager->configuration.directory,
+                 log_backend_to_string(manager->configuration.backend));
         sd_notify(0, "READY=1");
 }
 
@@ -367,13 +377,23 @@ static void on_failed(void *userdata)
 
 /* ---- life ---- */
 
+static int commit_all(Manager *manager)
+{
+        int r;
+
+        do
+                r = commit(manager);
+        while (r >= 0 && manager->goes_on);
+        return r;
+}
+
 /* Told to end: what came last is committed, and answered while there is a bus. */
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
 {
         Manager *manager = userdata;
 
         sd_notify(0, "STOPPING=1");
-        if (eventlog_is_open(manager->log) && commit(manager) < 0)
+        if (eventlog_is_open(manager->log) && commit_all(manager) < 0)
                 log_error("What came last is not in the history: %s", manager->failure);
         return sd_event_exit(manager->loop, EXIT_SUCCESS);
 }
@@ -403,6 +423,7 @@ static int make_loop(Manager *manager)
 static int make_parts(Manager *manager)
 {
         EventLogOptions options = {
+                .backend = manager->configuration.backend,
                 .directory = manager->configuration.directory,
                 .segment_size = manager->configuration.segment_size,
                 .max_size = manager->configuration.max_size,

@@ -36,3 +36,9 @@
 
 /* Who may read, besides root: members of this group (policy/, sysusers). */
 #define CE_GROUP "containers-events"
+
+/* Entries in systemd's journal, where that keeps the history (service/log/journal-entry.h): an
+ * event, and a mark that says where its numbers go on. The catalog explains both. */
+#define CE_JOURNAL_IDENTIFIER "containers-eventsd"
+#define CE_MESSAGE_EVENT      "a0de15be25df40bda57ee24830be910a"
+#define CE_MESSAGE_MARK       "bbecc90d2ab94602ac4e5e02e35786d5"

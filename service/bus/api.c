@@ -196,7 +196,10 @@ static int get_version(sd_bus *bus, const char *path, const char *interface, con
 static int get_backend(sd_bus *bus, const char *path, const char *interface, const char *property,
                        sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
-        return sd_bus_message_append(reply, "s", "logfile");
+        const Api *api = userdata;
+
+        return sd_bus_message_append(reply, "s",
+                                     log_backend_to_string(eventlog_backend(api->host->log)));
 }
 
 static int get_epoch(sd_bus *bus, const char *path, const char *interface, const char *property,

@@ -331,9 +331,9 @@ static int query_new(Queries *queries, sd_bus_message *call, uid_t uid, const Lo
         _cleanup_(query_freep) Query *query = NULL;
         int r;
 
-        if (!eventlog_is_open(queries->log))
+        if (eventlog_unavailable(queries->log))
                 return sd_bus_error_set(error, CE_ERROR_LOG_UNAVAILABLE,
-                                        eventlog_failure(queries->log));
+                                        eventlog_unavailable(queries->log));
         r = check_limits(queries, call, uid, error);
         if (r < 0)
                 return r;

@@ -17,7 +17,7 @@ void question_done(Question *question)
         *question = (Question){};
 }
 
-int question_read_cursor(Question *question, const EventLog *log, sd_bus_message *call,
+int question_read_cursor(Question *question, EventLog *log, sd_bus_message *call,
                          sd_bus_error *error)
 {
         uint64_t oldest = eventlog_oldest_seq(log), newest = eventlog_newest_seq(log);
@@ -34,8 +34,8 @@ int question_read_cursor(Question *question, const EventLog *log, sd_bus_message
                 question->after = 0;
                 return 0;
         }
-        if (!eventlog_is_open(log))
-                return sd_bus_error_set(error, CE_ERROR_LOG_UNAVAILABLE, eventlog_failure(log));
+        if (eventlog_unavailable(log))
+                return sd_bus_error_set(error, CE_ERROR_LOG_UNAVAILABLE, eventlog_unavailable(log));
         if (cursor_parse(text, &cursor) < 0)
                 return sd_bus_error_setf(
                         error, CE_ERROR_INVALID_ARGS,

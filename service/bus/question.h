@@ -26,7 +26,7 @@ void question_done(Question *question);
 #define _cleanup_question_ _cleanup_(question_done)
 
 /* The place behind which to start, "s". */
-int question_read_cursor(Question *question, const EventLog *log, sd_bus_message *call,
+int question_read_cursor(Question *question, EventLog *log, sd_bus_message *call,
                          sd_bus_error *error);
 
 /* "tt" */

@@ -396,9 +396,9 @@ int streams_add(Streams *streams, sd_bus_message *call, uid_t uid, Question *que
         _cleanup_(stream_freep) Stream *stream = NULL;
         int r;
 
-        if (!eventlog_is_open(streams->log))
+        if (eventlog_unavailable(streams->log))
                 return sd_bus_error_set(error, CE_ERROR_LOG_UNAVAILABLE,
-                                        eventlog_failure(streams->log));
+                                        eventlog_unavailable(streams->log));
         r = check_limits(streams, uid, error);
         if (r < 0)
                 return r;

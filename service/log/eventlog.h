@@ -2,18 +2,13 @@
 #pragma once
 
 /*
- * EventLog: the history, a folder of segments with one writer. Events are appended, which numbers
- * them, and committed together: one write, one fdatasync. Only what is committed can be read
- * (log/log-reader.h), so nothing is published or answered that a power cut could take back.
+ * EventLog: the history, with one writer. Events are appended, which numbers them, and committed
+ * together. Only what is committed can be read (log/log-reader.h), so nothing is published or
+ * answered that was not recorded. When a commit fails, what it did not take still waits: the next
+ * one takes the same events, with the same numbers.
  *
- * When a commit fails nothing of it counts. What could not be written is cut off again; but after a
- * failed fsync nobody knows what is on the disk, so the segment is sealed where it was good. The
- * next commit writes the same events, with the same numbers.
- *
- * From then on until a commit works, events may be published before they are committed, as long as
- * their numbers are reserved (log/reservation.h), so that no crash makes them free again. The batch
- * goes on taking events then, and drops its oldest when it is full. What was dropped, or reserved
- * before a crash, the history says itself, in events "lost" that the next commit adds.
+ * What keeps it is one of three backends (log/backend.h): a folder of files (log/logfile.h),
+ * systemd's journal (log/journal-log.h), or nothing at all (log/none-log.c).
  */
 
 #include <stdbool.h>
@@ -22,17 +17,27 @@
 
 #include <systemd/sd-id128.h>
 
-#include "log/index-plan.h"
-#include "log/index.h"
-#include "log/segment.h"
+#include "model/event.h"
 
 /* What may wait for a commit, so that a writer that never commits is stopped and not fed. */
 #define EVENTLOG_BATCH_MAX (4 * 1024 * 1024)
 
 typedef struct EventLog EventLog;
 
+typedef enum LogBackend {
+        LOG_BACKEND_LOGFILE,
+        LOG_BACKEND_JOURNALD,
+        LOG_BACKEND_NONE,
+} LogBackend;
+
+const char *log_backend_to_string(LogBackend backend);
+int log_backend_from_string(const char *name, LogBackend *ret); /* -EINVAL */
+
 typedef struct EventLogOptions {
+        LogBackend backend;
         const char *directory;
+
+        /* Of a logfile: the journal has limits of its own. */
         uint64_t segment_size; /* bytes: a segment is sealed before it grows past this */
 
         /* When something has to go (log/retention.h): when all segments together are larger, when
@@ -58,6 +63,8 @@ static inline void eventlog_freep(EventLog **log)
         eventlog_free(*log);
 }
 
+LogBackend eventlog_backend(const EventLog *log);
+
 /*
  * Makes the folder if need be, locks it, repairs a torn tail. Returns negative errno, and then
  * eventlog_failure() says what is wrong; it may be tried again.
@@ -68,6 +75,9 @@ bool eventlog_is_open(const EventLog *log);
 /* Why opening or committing failed last, in a sentence; "" if it did not. */
 const char *eventlog_failure(const EventLog *log);
 
+/* Why nothing can be asked of the history, in a sentence; NULL if it can. */
+const char *eventlog_unavailable(const EventLog *log);
+
 /*
  * Numbers the event and puts it with what waits for the next commit. "position" is "SOURCE PLACE"
  * or NULL. Returns -ENOBUFS when too much waits, -ENOTCONN when the log is not open, -ENOMEM.
@@ -77,13 +87,15 @@ int eventlog_append(EventLog *log, const Event *event, const char *position, uin
 /* Bytes that wait. */
 size_t eventlog_uncommitted(const EventLog *log);
 
-/* Returns 0 when nothing waits any more. On failure the rest still does. */
+/* Returns 0 when nothing waits any more, 1 if some still does and others are to have their turn
+ * first; negative errno, and then what was not committed still waits. */
 int eventlog_commit(EventLog *log);
 
 /*
  * After a commit failed: reserves numbers for what waits and for what is appended next, if that was
  * not done yet. Returns 0 when all of that may be published before it is committed, and negative
- * errno when it may not: then nothing more should be appended. -ENOTCONN: no commit failed.
+ * errno when it may not: then nothing more should be appended. -ENOTCONN: no commit failed;
+ * -EOPNOTSUPP: the backend cannot.
  */
 int eventlog_reserve(EventLog *log);
 
@@ -105,7 +117,7 @@ int eventlog_trim(EventLog *log);
 
 /*
  * Does a step of what can wait: makes the indexes that are missing, brings the table of exit codes
- * up to the log. Returns 1 if there is more.
+ * up to the log, lets go of files that were removed. Returns 1 if there is more.
  */
 int eventlog_tend(EventLog *log);
 
@@ -116,35 +128,15 @@ int eventlog_tend(EventLog *log);
 int eventlog_exit_code(EventLog *log, bool exec, const char *id, int32_t *ret_code);
 
 /* The place of a source in the last committed event of it; NULL if there is none. */
-const char *eventlog_position(const EventLog *log, const char *source);
+const char *eventlog_position(EventLog *log, const char *source);
 
 sd_id128_t eventlog_epoch(const EventLog *log);
-uint64_t eventlog_oldest_seq(const EventLog *log); /* none kept is older; 0: there is no event */
+uint64_t eventlog_oldest_seq(EventLog *log);       /* none kept is older; 0: there is no event */
 uint64_t eventlog_newest_seq(const EventLog *log); /* the newest committed; 0 if there is none */
 uint64_t eventlog_given_seq(const EventLog *log);  /* the newest that may have been published */
 uint64_t eventlog_live_seq(const EventLog *log);   /* no event behind it is to be signalled */
-uint64_t eventlog_size(const EventLog *log); /* bytes of all segments but those of exit codes */
+uint64_t eventlog_size(EventLog *log); /* bytes, without those of exit codes; of a journal, all */
 
 /* Since it was opened: events committed, and "lost" ones among them. */
 uint64_t eventlog_recorded(const EventLog *log);
 uint64_t eventlog_lost(const EventLog *log);
-
-/* For the reader: the folder; the segment behind the one that starts with a number; the one that a
- * number is in. NULL if there is none; valid until the log changes. */
-int eventlog_directory_fd(const EventLog *log);
-const Segment *eventlog_segment_after(const EventLog *log, uint64_t first_seq);
-const Segment *eventlog_segment_of(const EventLog *log, uint64_t seq);
-
-/* As store_segment_for(). */
-const Segment *eventlog_segment_for(EventLog *log, uint64_t first_seq, const IndexPlan *plan,
-                                    uint64_t *passed);
-
-/* What there is of a segment's index, valid until the log changes; and that it is no good. */
-Index eventlog_index(EventLog *log, const Segment *segment);
-void eventlog_discard_index(EventLog *log, const Segment *segment);
-/* The segment of exit codes that are kept longer (log/exit-records.h) which starts with that number
- * or, if there is none, a greater one. */
-const Segment *eventlog_exits_from(const EventLog *log, uint64_t first_seq);
-
-/* A reader met a damaged line: said once a segment. */
-void eventlog_report_damage(EventLog *log, uint64_t segment_id, uint64_t offset);

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "log/log-reader.h"
+#include "log/logfile.h"
 #include "log/record-parser.h"
 
 /* Records that are looked at in one step: a millisecond or two. */
@@ -26,7 +27,7 @@ static int open_table(Exits *exits)
 {
         int r;
 
-        r = exit_table_open(eventlog_directory_fd(exits->log), eventlog_epoch(exits->log),
+        r = exit_table_open(logfile_directory_fd(exits->log), eventlog_epoch(exits->log),
                             &exits->table);
         if (r < 0)
                 return r;
@@ -44,7 +45,7 @@ static void give_up(Exits *exits, int error)
         exits->table = exit_table_free(exits->table);
         if (error != -EBADMSG)
                 return;
-        unlinkat(eventlog_directory_fd(exits->log), EXIT_TABLE_NAME, 0);
+        unlinkat(logfile_directory_fd(exits->log), EXIT_TABLE_NAME, 0);
         if (open_table(exits) < 0)
                 exits->table = exit_table_free(exits->table);
 }
@@ -153,7 +154,7 @@ static int feed(Exits *exits)
 /* With each segment, so that little is to be put in again after a crash. */
 static int sync_sometimes(Exits *exits)
 {
-        const Segment *segment = eventlog_segment_of(exits->log, exits->seq);
+        const Segment *segment = logfile_segment_of(exits->log, exits->seq);
 
         if (!segment || segment->id == exits->segment)
                 return 0;
@@ -167,7 +168,7 @@ int exits_tend(Exits *exits)
 
         if (!exits->table)
                 return 0;
-        r = exit_table_grow(exits->table, eventlog_directory_fd(exits->log));
+        r = exit_table_grow(exits->table, logfile_directory_fd(exits->log));
         if (r == 0)
                 r = feed(exits);
         if (r == 0)

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "log/eventlog.h"
+#include "log/record.h"
 #include "model/filter.h"
 
 typedef struct LogReader LogReader;

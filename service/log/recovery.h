@@ -6,7 +6,7 @@
  * active segment, by moving it to a quarantine file; everything else that is not as it should be is
  * reported and left as it is.
  *
- * A crash can leave any prefix of the steps of a rotation (log/eventlog.c): a new segment that is
+ * A crash can leave any prefix of the steps of a rotation (log/logfile.c): a new segment that is
  * not in place yet, or no active one. A power cut can leave a tail that was never committed: a
  * piece of a line, or blocks of anything.
  */

@@ -8,6 +8,7 @@
 
 #include "log/eventlog.h"
 #include "log/log-reader.h"
+#include "log/logfile.h"
 #include "sample.h"
 
 #define HISTORY "history"

@@ -118,7 +118,7 @@ static void test_values_that_cannot_be(void)
         static const struct {
                 const char *section, *setting, *value;
         } rows[] = {
-                { "Log", "Backend", "journald" },
+                { "Log", "Backend", "journal" },
                 { "Log", "Backend", "" },
                 { "Log", "Backend", "Logfile" },
                 { "Log", "Directory", "history" },

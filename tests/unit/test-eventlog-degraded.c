@@ -253,7 +253,7 @@ static void test_numbers_are_reserved_as_they_are_needed(void)
                 must(eventlog_reserve(log) == 0 && history_append(log, seq) == 0);
                 if (seq % 1000 != 0)
                         continue;
-                must(reservation_load(eventlog_directory_fd(log), eventlog_epoch(log),
+                must(reservation_load(logfile_directory_fd(log), eventlog_epoch(log),
                                       &reservation) == 0);
                 n_wrong += reservation.last_seq < seq || reservation.first_seq != 6;
         }

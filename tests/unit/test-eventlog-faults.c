@@ -285,7 +285,7 @@ static void test_a_sync_that_fails_seals_the_segment(void)
         tap_eq_int(after.st_size, before.st_size, "what was written is cut off");
         tap_eq_str(history_after(log, 0, text, sizeof(text)), "1-4", "nothing of it counts");
         tap_eq_int(eventlog_commit(log), 0, "the next does not");
-        tap_eq_u64(eventlog_segment_of(log, 5)->first_seq, 5, "and writes to another segment");
+        tap_eq_u64(logfile_segment_of(log, 5)->first_seq, 5, "and writes to another segment");
         tap_eq_str(history_after(log, 0, text, sizeof(text)), "1-5", "all is there once");
 }
 

@@ -57,7 +57,7 @@ static void test_a_new_history(void)
         tap_eq_int(eventlog_append(log, event, NULL, &seq), -ENOTCONN, "nothing can be appended");
 
         tap_eq_int(eventlog_open(log), 0, "it is opened");
-        tap_ok(eventlog_is_open(log) && eventlog_directory_fd(log) >= 0, "and open");
+        tap_ok(eventlog_is_open(log) && logfile_directory_fd(log) >= 0, "and open");
         tap_eq_int(eventlog_open(log), 0, "once more does nothing");
         tap_ok(stat(HISTORY, &st) == 0 && (st.st_mode & 0777 & ~0750) == 0, "closed to others");
         list = files(false);
@@ -132,8 +132,8 @@ static void test_segments_are_sealed_when_they_are_full(void)
         uint64_t size = 0;
 
         history_fill(log, 1, 200, 1);
-        for (const Segment *s = eventlog_segment_of(log, 0); s;
-             s = eventlog_segment_after(log, s->first_seq)) {
+        for (const Segment *s = logfile_segment_of(log, 0); s;
+             s = logfile_segment_after(log, s->first_seq)) {
                 n_segments++;
                 n_large += s->size > 4096;
                 size += s->size;
@@ -158,10 +158,10 @@ static void test_a_batch_stays_together(void)
 
         history_fill(log, 1, 2, 1);
         history_fill(log, 3, 52, 50);
-        tap_eq_u64(eventlog_segment_of(log, 52)->first_seq, 3, "in a segment of its own");
-        tap_ok(eventlog_segment_of(log, 52)->size > 4096, "although that is too large");
+        tap_eq_u64(logfile_segment_of(log, 52)->first_seq, 3, "in a segment of its own");
+        tap_ok(logfile_segment_of(log, 52)->size > 4096, "although that is too large");
         history_fill(log, 53, 53, 1);
-        tap_eq_u64(eventlog_segment_of(log, 53)->first_seq, 53, "the next comes to the next");
+        tap_eq_u64(logfile_segment_of(log, 53)->first_seq, 53, "the next comes to the next");
         tap_after(log, 0, "1-53", "nothing is lost");
 }
 
@@ -280,17 +280,17 @@ static void test_which_segment_a_number_is_in(void)
         _scratch_ Scratch scratch = scratch_enter();
         _cleanup_log_ EventLog *log = history_open(1);
 
-        tap_eq_u64(eventlog_segment_of(log, 1)->first_seq, 1, "the only one");
-        tap_ok(!eventlog_segment_after(log, 1), "none behind it");
+        tap_eq_u64(logfile_segment_of(log, 1)->first_seq, 1, "the only one");
+        tap_ok(!logfile_segment_after(log, 1), "none behind it");
         history_fill(log, 1, 9, 3); /* 1-3, 4-6, 7-9 */
         static const struct {
                 uint64_t seq, of, after;
         } rows[] = { { 0, 1, 1 }, { 1, 1, 4 }, { 3, 1, 4 }, { 4, 4, 7 },
                      { 6, 4, 7 }, { 7, 7, 0 }, { 9, 7, 0 }, { 100, 7, 0 } };
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
-                const Segment *after = eventlog_segment_after(log, rows[i].seq);
+                const Segment *after = logfile_segment_after(log, rows[i].seq);
 
-                tap_eq_u64(eventlog_segment_of(log, rows[i].seq)->first_seq, rows[i].of,
+                tap_eq_u64(logfile_segment_of(log, rows[i].seq)->first_seq, rows[i].of,
                            "%" PRIu64 " is in that from", rows[i].seq);
                 tap_eq_u64(after ? after->first_seq : 0, rows[i].after,
                            "behind it comes that from");
@@ -404,7 +404,7 @@ static void test_a_commit_that_fails_halfway(void)
         tap_eq_int(eventlog_commit(log), 0, "now it can");
         tap_eq_str(eventlog_failure(log), "", "nothing is wrong any more");
         tap_after(log, 0, "1-26", "with the numbers that they had");
-        tap_eq_u64(eventlog_segment_of(log, 21)->first_seq, 1, "in the same segment");
+        tap_eq_u64(logfile_segment_of(log, 21)->first_seq, 1, "in the same segment");
         tap_eq_str(eventlog_position(log, "podman"), "26", "and the position");
         eventlog_free(TAKE_PTR(log));
         log = history_open(1 << 20);

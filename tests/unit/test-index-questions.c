@@ -319,7 +319,7 @@ static void test_random_questions(void)
         tap_eq_u64(compare_with_walk(log, N_QUESTIONS), 0, "with all indexes in memory");
         tap_eq_u64(each_index(NULL), 0, "none is on the disk yet");
         tend(log);
-        for (const Segment *s = NULL; (s = eventlog_segment_after(log, s ? s->first_seq : 0));)
+        for (const Segment *s = NULL; (s = logfile_segment_after(log, s ? s->first_seq : 0));)
                 n_segments++;
         tap_eq_u64(each_index(NULL), n_segments - 1, "each sealed segment gets its file");
         must(n_segments > KEY_FILTER_SEGMENTS);
@@ -405,7 +405,7 @@ static void test_damaged_lines(void)
 
         tend(log);
         for (unsigned round = 0; round < 6; round++) {
-                const Segment *segment = eventlog_segment_of(log, 1 + below(N_EVENTS));
+                const Segment *segment = logfile_segment_of(log, 1 + below(N_EVENTS));
                 char name[SEGMENT_NAME_SIZE], path[PATH_MAX];
                 int fd;
 

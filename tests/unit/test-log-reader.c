@@ -134,9 +134,9 @@ static void test_a_segment_that_was_removed_by_hand(void)
         char path[256], name[SEGMENT_NAME_SIZE], want[64];
 
         history_fill(log, 1, 60, 1);
-        first = eventlog_segment_of(log, 1);
-        second = eventlog_segment_after(log, 1);
-        third = eventlog_segment_after(log, second->first_seq);
+        first = logfile_segment_of(log, 1);
+        second = logfile_segment_after(log, 1);
+        third = logfile_segment_after(log, second->first_seq);
         segment_name(second, name);
         snprintf(path, sizeof(path), HISTORY "/%s", name);
         must(unlink(path) == 0);
