@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from support.bus import Bus
 from support.client import Client
+from support.journal import needs_history
 from support.service import Service
 from support.tap import equal, main, raises, test
 
@@ -18,6 +19,7 @@ A, B, C = "a" * 64, "b" * 64, "c" * 64
 @contextlib.contextmanager
 def scene() -> Iterator[tuple[Service, Client]]:
     """A service with an empty history."""
+    needs_history()
     with Bus() as bus, Service(bus) as service:
         yield service, bus.client()
 

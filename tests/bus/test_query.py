@@ -14,6 +14,7 @@ import dbus
 from support import machine
 from support.bus import Bus
 from support.client import INTERFACE, NAME, PATH, Client, Event, settle, signature, wait_until
+from support.journal import needs_files, needs_history
 from support.podman_log import Writer
 from support.service import Service
 from support.tap import equal, main, note, raises, test
@@ -26,6 +27,7 @@ PAGE_EVENTS, PAGE_BYTES = 1000, 1 << 20
 @contextlib.contextmanager
 def scene(**log: str) -> Iterator[tuple[Service, Client]]:
     """A service, and somebody who asks it."""
+    needs_history()
     with Bus() as bus, Service(bus, config={"Log": log}) as service:
         yield service, bus.client()
 
@@ -33,6 +35,7 @@ def scene(**log: str) -> Iterator[tuple[Service, Client]]:
 @contextlib.contextmanager
 def filled(count: int) -> Iterator[tuple[Service, Client]]:
     """A service whose history holds so many events, which it read from a log of Podman's."""
+    needs_history()
     writer = Writer(machine.folder("podman") / "events.log")
     writer.raw("".join(writer.event() + "\n" for _ in range(count)).encode())
     podman = {"Enabled": "yes", "EventsLog": writer.path}
@@ -123,6 +126,7 @@ def a_cursor_of_another_history_has_expired() -> None:
 
 @test
 def a_cursor_before_the_oldest_event_has_expired() -> None:
+    needs_files("MaxSize= is not its own; tests/bus/test_journal.py tries the same")
     with scene(SegmentSize="4K", MaxSize="12K") as (service, client):
         client.emit(name="first")
         early = client.query().cursor
@@ -274,6 +278,7 @@ def latency(client: Client, seconds: float) -> list[float]:
 @test(deadline=120)
 def a_long_search_holds_up_nobody() -> None:
     """Searches through 300,000 events go on while others are answered."""
+    needs_files("so many entries do not fit into the journal of a test")
     searches = 3
     with filled(300_000) as (_, client):
         client.emit(type="volume", name="v")

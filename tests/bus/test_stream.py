@@ -17,9 +17,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from support import machine
+from support import journal, machine
 from support.bus import BROKERS, Bus
 from support.client import INTERFACE, NAME, PATH, Client, wait_until
+from support.journal import BACKEND, needs_files
 from support.podman_log import Writer
 from support.service import Service
 from support.tap import equal, main, note, raises, test
@@ -115,6 +116,8 @@ def segments(service: Service) -> list[Path]:
 
 def records(service: Service) -> list[bytes]:
     """The lines of the history, without the headers."""
+    if BACKEND == "journald":
+        return journal.records(service.history)
     lines = [line for path in segments(service) for line in path.read_bytes().splitlines()]
     return [line for line in lines if b'"Seq":' in line]
 
@@ -179,7 +182,8 @@ def every_question_has_the_answer_that_query_gives() -> None:
     with scene(SegmentSize="64K") as (service, client):
         for _ in range(1000):
             client.emit(**menagerie(chance))
-        assert len(segments(service)) > 3, "the history has several segments"
+        if BACKEND == "logfile":
+            assert len(segments(service)) > 3, "the history has several segments"
         line_of = {json.loads(line)["Seq"]: line for line in records(service)}
         equal(len(line_of), 1000)
         epoch, sizes = client.get("Epoch"), []
@@ -236,7 +240,8 @@ def a_follower_gets_what_is_committed_later(broker: str) -> None:
         everything.wait(200, deadline=1)
         equal(everything.seqs(), list(range(1, 201)))
         equal(some.wait(2) and some.seqs(), [96, 151])
-        assert len(segments(service)) > 2, "the history was rotated meanwhile"
+        if BACKEND == "logfile":
+            assert len(segments(service)) > 2, "the history was rotated meanwhile"
         equal(everything.lines, records(service))
         assert not everything.ended and not some.ended
 
@@ -364,6 +369,7 @@ def try_stream(client: Client) -> bool:
 
 @test
 def a_question_that_is_none_is_refused() -> None:
+    needs_files("MaxSize= is not its own")
     with scene(SegmentSize="4K", MaxSize="12K") as (service, client):
         emit(client, 100)
         epoch, oldest = client.get("Epoch"), client.get("OldestSeq")
@@ -391,6 +397,7 @@ def a_stranger_gets_none() -> None:
 
 @test(deadline=120)
 def what_is_removed_before_it_is_read_is_passed_over() -> None:
+    needs_files("MaxSize= is not its own")
     with podman_scene(10_000, SegmentSize="256K", MaxSize="4M") as (service, client, writer):
         stream = Stream(client, follow=True)
         wait_until(lambda: in_pipe(stream) > 4096, "a pipe with something in it")
@@ -425,6 +432,7 @@ def in_pipe(stream: Stream) -> int:
 
 @test
 def a_damaged_line_is_left_out() -> None:
+    needs_files("it has no file to damage")
     with scene() as (service, client):
         emit(client, 600)
         service.stop()

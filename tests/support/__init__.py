@@ -10,6 +10,7 @@
     from support.podman_scene import scene        # a service that reads such a log
     from support.follower import Follower         # a client that misses nothing
     from support.ledger import Ledger             # one that knows what a history must have
+    from support.journal import needs_history     # the backends, and a journald of our own
     from support.disk import strace, tmpfs, Ext4  # disks that fail
 
 Run one by hand with `tests/run bus/test_policy.py`, or with PYTHONPATH=tests and CE_DAEMON set.

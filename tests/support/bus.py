@@ -91,6 +91,7 @@ class Bus:
         self._process: subprocess.Popen | None = None
         self._hold: int | None = None
         self._journal: _Journal | None = None
+        self._has_journal = False
         self._clients: list[Client] = []
         (self.folder / "services").mkdir()
         (self.folder / "policy.d").mkdir()
@@ -115,6 +116,8 @@ class Bus:
 
     def start(self) -> Bus:
         """Starts the broker, and returns when it answers."""
+        from support import journal
+        self._has_journal = journal.provide()
         if self.broker == "dbus-daemon":
             self._start_daemon()
         else:
@@ -208,7 +211,8 @@ class Bus:
     def _start_broker(self) -> None:
         if not shutil.which("dbus-broker-launch"):
             skip("dbus-broker is not installed")
-        self._journal = _Journal()
+        if not self._has_journal:
+            self._journal = _Journal()
         # It wants the listening socket as systemd passes it: descriptor 3, and our own PID named.
         (self.folder / "socket").unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX) as listener, (self.folder / "log").open("w") as log:

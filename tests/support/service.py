@@ -39,7 +39,7 @@ from typing import TYPE_CHECKING, Any
 
 from gi.repository import GLib
 
-from support import machine
+from support import journal, machine
 from support.client import NAME, Client, wait_until
 from support.tap import DeadlinePassed, note, patience, skip
 
@@ -101,7 +101,8 @@ class Service:
         if user != machine.ROOT:
             for path in (self.folder, self.history):
                 os.chown(path, *machine.ids(user))
-        self._settings: dict[str, dict[str, Any]] = {"Log": {"Directory": self.history}}
+        self._settings: dict[str, dict[str, Any]] = {
+            "Log": {"Backend": journal.BACKEND, "Directory": self.history}}
         self.configure(Podman=podman.settings() if podman else {"Enabled": "no"})
         self.configure(**(config or {}))
 
