@@ -329,6 +329,9 @@ def a_reader_that_leaves_is_noticed_at_once(broker: str) -> None:
 @test
 def one_who_never_reads_the_answer_keeps_nothing_open() -> None:
     with scene() as (service, client):
+        heard = client.listen()
+        client.emit(name="one")
+        heard.wait_count(1)  # the emitter has its file open now
         before = files(service)
         for _ in range(20):
             passing = client.bus.client()
@@ -404,6 +407,7 @@ def what_is_removed_before_it_is_read_is_passed_over() -> None:
         for count in range(15_000, 50_001, 5000):  # several times what is kept
             write(writer, 5000)
             wait_until_there(client, count)
+        wait_until(lambda: client.get("LogSize") <= 4 << 20, "a trimmed history")
         oldest = client.get("OldestSeq")
         assert oldest > 10_000, oldest
         wait_until(lambda: stream.read() or (stream.lines and stream.seqs()[-1] == 50_000),
