@@ -121,7 +121,9 @@ static int add_our_keys(json_object *object, const Event *e)
                 r = add_string(object, "Reason", e->reason);
         if (r >= 0)
                 r = add_true(object, "Truncated", e->truncated);
-        return r < 0 ? r : add_true(object, "Backlog", e->backlog);
+        if (r >= 0)
+                r = add_true(object, "Backlog", e->backlog);
+        return r < 0 ? r : add_true(object, "Unrecorded", e->unrecorded);
 }
 
 static bool is_key(const char *name)
@@ -151,6 +153,7 @@ static bool is_key(const char *name)
                 "Cursor",
                 "Truncated",
                 "Backlog",
+                "Unrecorded",
                 "Extra",
                 "Position",
                 "CRC",

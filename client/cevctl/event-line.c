@@ -264,6 +264,7 @@ static const struct {
         { "Reason", true, STRING(reason) },
         { "Truncated", true, FLAG(truncated) },
         { "Backlog", true, FLAG(backlog) },
+        { "Unrecorded", true, FLAG(unrecorded) },
         { "Extra", true, .read = read_extra },
 #undef STRING
 #undef FLAG

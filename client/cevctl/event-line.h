@@ -7,7 +7,7 @@
  * A line of the history has Podman's keys, then Seq, Engine, ExecID, UID, Synthetic, Reason,
  * Truncated, Backlog, Extra (an object with what the engine adds), Position, and last CRC: CRC-32
  * of RFC 1952 over the bytes before ,"CRC" as 8 hex digits. A line of Podman has neither Seq nor
- * Engine. What "cevctl --json" prints is taken, too.
+ * Engine. What "cevctl --json" prints is taken, too, Unrecorded or not.
  */
 
 #include <stddef.h>

@@ -27,6 +27,7 @@ static const struct {
         { "synthetic", 'b', offsetof(Event, synthetic), 0 },
         { "backlog", 'b', offsetof(Event, backlog), 0 },
         { "truncated", 'b', offsetof(Event, truncated), 0 },
+        { "unrecorded", 'b', offsetof(Event, unrecorded), 0 },
 };
 
 void event_done(Event *e)

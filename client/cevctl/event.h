@@ -49,6 +49,7 @@ typedef struct Event {
         bool oom_killed;
         bool synthetic;
         bool backlog;
+        bool unrecorded; /* in a signal: the history does not have it yet */
         bool truncated;
 
         EventAttribute *attributes; /* owned; sorted by key */

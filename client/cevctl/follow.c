@@ -8,6 +8,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "ahead.h"
 #include "backoff.h"
 #include "bulk.h"
 #include "bus.h"
@@ -38,7 +39,8 @@
  *
  * The match comes first, so that what is recorded while a page is on its way is known of when the
  * page is there. In ASKING, RESTING and WAITING signals only raise the number that was heard of;
- * the history has all of them, so none has to be kept. A new owner leads to ASKING from everywhere.
+ * the history has all of them, but for those of which more below, so none has to be kept. A new
+ * owner leads to ASKING from everywhere.
  *
  * With filters, which only the service can evaluate, every signal leads to ASKING. A match for the
  * type alone in the broker would be tempting, but then the cursor would stand still while events of
@@ -53,6 +55,12 @@
  * ends, for whatever reason, pages go on, and so they do with a service that does not have it or
  * has no room for another one. A number that is left out may be an event that was pruned before we
  * came to it, so there, too, a page is asked for, which is refused then.
+ *
+ * While the service cannot write its history it signals all the same, and the history has these
+ * events only later, under the same numbers and without another signal. So these signals are kept
+ * while a page is on its way, and delivered behind it. Where a number is missing, and with filters,
+ * we are RESTING until the history is written again. Who follows from now on is spared that: what
+ * is missing before the first signal happened before.
  *
  * The time of the end is a timer. When it fires, one more page is asked for, since an event may
  * have been recorded that nobody has signalled yet.
@@ -88,6 +96,7 @@ struct Follow {
         State state;
         Progress progress;
         Listener *listener; /* NULL when there is nothing to follow */
+        Ahead ahead;
         sd_bus_slot *call;
         Bulk *bulk;              /* of STREAMING */
         int bulk_error;          /* of the handler */
@@ -99,6 +108,7 @@ struct Follow {
 
         unsigned n_signals; /* delivered since the last page */
         bool answered;      /* the service has given a page at least once */
+        bool begins;        /* FOLLOW_NOW: nothing was heard of yet */
         bool no_bulk;       /* pages only */
         bool ask_again;     /* when this page is there, whatever it says */
         bool past_deadline;
@@ -382,6 +392,43 @@ static int stream(Follow *f)
 
 /* ---- the page ---- */
 
+/* Behind the end of the history: what was signalled and is not recorded yet, as far as no number is
+ * missing. */
+static int deliver_ahead(Follow *f)
+{
+        uint64_t seq;
+        int r = 0;
+
+        while (r >= 0 && f->state != ENDED && (seq = ahead_next(&f->ahead, f->progress.last)) > 0) {
+                _cleanup_(event_done) Event e = {};
+
+                if (f->begins && f->progress.heard == 0)
+                        r = progress_skip_to(&f->progress, seq);
+                f->begins = false;
+                if (r < 0 || seq != f->progress.last + 1)
+                        break;
+                r = ahead_take(&f->ahead, &e);
+                if (r >= 0)
+                        r = progress_delivered(&f->progress);
+                if (r >= 0)
+                        r = deliver(&e, f->progress.cursor, f);
+                f->n_signals++;
+        }
+
+        return r;
+}
+
+/* A page was read, and what is next is not more of them. */
+static int go_beyond(Follow *f, Step *next)
+{
+        int r;
+
+        r = deliver_ahead(f);
+        if (r >= 0 && *next == STEP_WAIT && f->progress.ahead <= f->progress.last)
+                *next = STEP_IGNORE;
+        return r;
+}
+
 /* All that was recorded when the page was asked for is read. */
 static void caught_up(Follow *f)
 {
@@ -404,16 +451,19 @@ static int take_page(Follow *f, sd_bus_message *m)
         if (r >= 0)
                 r = progress_page(&f->progress, cursor, more, &next);
         if (r >= 0)
+                f->n_signals = 0;
+        if (r >= 0 && (next == STEP_IGNORE || next == STEP_WAIT))
+                r = go_beyond(f, &next);
+        if (r >= 0)
                 r = f->handler->pause(f->progress.cursor, f->userdata);
         if (r < 0)
                 return r;
 
         f->answered = true;
         f->told_trouble = false;
-        f->n_signals = 0;
         if (next == STEP_REST && !is_steady(f) && f->backoff.n_rests >= RESTS_MAX)
                 return -EPROTO;
-        if (next == STEP_REST) {
+        if (next == STEP_REST || (next == STEP_WAIT && is_steady(f))) {
                 rest(f);
                 return 0;
         }
@@ -440,6 +490,7 @@ static int take_end(Follow *f, sd_bus_message *m)
         r = page_end_read(m, &cursor);
         if (r >= 0)
                 r = progress_start(&f->progress, cursor);
+        f->begins = true;
         if (r >= 0)
                 ask(f);
         return r;
@@ -494,16 +545,24 @@ static void ask(Follow *f)
 static void on_event(const Event *e, void *userdata)
 {
         Follow *f = userdata;
-        Step step = progress_heard(&f->progress, e->seq);
-        int r;
+        Step step = e->unrecorded ? progress_heard_unrecorded(&f->progress, e->seq)
+                                  : progress_heard(&f->progress, e->seq);
+        int r = 0;
 
-        if (f->state != LIVE || step == STEP_IGNORE)
+        if (step == STEP_IGNORE)
+                return;
+        if (e->unrecorded && !f->progress.ask_always && (f->state != LIVE || step != STEP_DELIVER))
+                r = ahead_add(&f->ahead, e);
+        if (r < 0)
+                end(f, r, NULL);
+        if (f->state != LIVE)
                 return;
         if (step != STEP_DELIVER) {
                 ask(f);
                 return;
         }
 
+        f->begins = false;
         r = progress_delivered(&f->progress);
         if (r >= 0)
                 r = deliver(e, f->progress.cursor, f);
@@ -522,6 +581,8 @@ static void on_owner(bool present, void *userdata)
         if (f->state == ENDED)
                 return;
         progress_new_owner(&f->progress);
+        ahead_done(&f->ahead);
+        f->begins = false;
         if (f->told_absent && present) {
                 f->handler->notice(FOLLOW_BACK, "", f->userdata);
                 f->told_absent = false;
@@ -554,6 +615,7 @@ Follow *follow_free(Follow *f)
         stop_timers(f);
         sd_bus_slot_unref(f->call);
         bulk_free(f->bulk);
+        ahead_done(&f->ahead);
         listener_free(f->listener);
         progress_done(&f->progress);
         sd_event_unref(f->loop);

@@ -54,19 +54,17 @@ int progress_init(Progress *p, const char *cursor, bool ask_always)
 
 void progress_new_owner(Progress *p)
 {
-        p->heard = 0;
+        p->heard = p->ahead = 0;
 }
 
 int progress_start(Progress *p, const char *cursor)
 {
-        p->heard = 0;
+        p->heard = p->ahead = 0;
         return set_cursor(p, cursor);
 }
 
-Step progress_heard(Progress *p, uint64_t seq)
+static Step step_for(const Progress *p, uint64_t seq)
 {
-        if (seq > p->heard)
-                p->heard = seq;
         if (p->epoch && seq <= p->last)
                 return STEP_IGNORE;
         if (p->epoch && !p->ask_always && seq == p->last + 1)
@@ -74,18 +72,42 @@ Step progress_heard(Progress *p, uint64_t seq)
         return STEP_ASK;
 }
 
-int progress_delivered(Progress *p)
+Step progress_heard(Progress *p, uint64_t seq)
+{
+        if (seq > p->heard)
+                p->heard = seq;
+        return step_for(p, seq);
+}
+
+Step progress_heard_unrecorded(Progress *p, uint64_t seq)
+{
+        if (seq > p->ahead)
+                p->ahead = seq;
+        return step_for(p, seq);
+}
+
+static int go_to(Progress *p, uint64_t seq)
 {
         char *cursor;
         int r;
 
-        r = cursor_format(p->epoch, p->last + 1, &cursor);
+        r = cursor_format(p->epoch, seq, &cursor);
         if (r < 0)
                 return r;
         free(p->cursor);
         p->cursor = cursor;
-        p->last++;
+        p->last = seq;
         return 0;
+}
+
+int progress_delivered(Progress *p)
+{
+        return go_to(p, p->last + 1);
+}
+
+int progress_skip_to(Progress *p, uint64_t seq)
+{
+        return go_to(p, seq - 1);
 }
 
 int progress_page(Progress *p, const char *cursor, bool more, Step *ret_next)
@@ -101,6 +123,8 @@ int progress_page(Progress *p, const char *cursor, bool more, Step *ret_next)
          * "more" and stays where it is, is not right. Asking again at once could go on forever. */
         if (more || (p->epoch && p->heard > p->last))
                 *ret_next = moved ? STEP_ASK : STEP_REST;
+        else if (p->epoch && p->ahead > p->last)
+                *ret_next = STEP_WAIT;
         else
                 *ret_next = STEP_IGNORE;
         return 0;

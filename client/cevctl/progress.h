@@ -8,6 +8,10 @@
  * A signal is only a hint that there is an event with that number. The number that follows the last
  * one can be taken straight from the signal; a greater one means that something is missing, so the
  * history must be asked; any other one is known already.
+ *
+ * While the service cannot write, its signals are of events that the history does not have yet.
+ * They keep their numbers, so those that come one after the other are done as they come. Where one
+ * is missing there is nobody to ask for it until the history is written again.
  */
 
 #include <stdbool.h>
@@ -18,6 +22,7 @@ typedef struct Progress {
         char *epoch;     /* owned; of the cursor, or NULL if the cursor has a form unknown to us */
         uint64_t last;   /* number of the last event that is done; 0 for none */
         uint64_t heard;  /* the greatest number that a signal had; 0 for none */
+        uint64_t ahead;  /* the greatest number of a signal whose event is not recorded yet */
         bool ask_always; /* the reader has filters, which only the service can evaluate */
 } Progress;
 
@@ -26,6 +31,7 @@ typedef enum Step {
         STEP_DELIVER, /* the event in the signal comes next */
         STEP_ASK,     /* ask for what comes after the cursor */
         STEP_REST,    /* ask, but not at once: the last answer was no progress */
+        STEP_WAIT,    /* ask, but not at once: what comes next is not recorded yet */
 } Step;
 
 /* Takes the place after which to go on: a cursor, "" for the oldest event, or NULL to ask by time.
@@ -42,8 +48,15 @@ int progress_start(Progress *p, const char *cursor);
 /* A signal has come. For STEP_DELIVER, call progress_delivered() once that is done. */
 Step progress_heard(Progress *p, uint64_t seq);
 
+/* One has come whose event is not recorded yet. For STEP_DELIVER as above. */
+Step progress_heard_unrecorded(Progress *p, uint64_t seq);
+
+/* Nobody wants what lies before that event, which is not recorded yet. */
+int progress_skip_to(Progress *p, uint64_t seq);
+
 /* The event with the number after the last one is done. */
 int progress_delivered(Progress *p);
 
-/* A page is done. Sets what is next: STEP_ASK or STEP_REST for more, STEP_IGNORE at the end. */
+/* A page is done. Sets what is next: STEP_ASK or STEP_REST for more, STEP_WAIT, or STEP_IGNORE at
+ * the end. */
 int progress_page(Progress *p, const char *cursor, bool more, Step *ret_next);

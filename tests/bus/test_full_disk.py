@@ -4,7 +4,9 @@
 recorded when there is room, what was dropped is said, and no number stands for two events."""
 
 import contextlib
+import json
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from support.client import Client, Event, Listener, settle, wait_until
 from support.disk import Ext4, fill, strace, tmpfs
 from support.ledger import LOG_UNAVAILABLE
 from support.podman_log import Writer, expected, without_seq
-from support.service import Service
+from support.service import Service, cevctl
 from support.tap import equal, main, note, raises, test
 
 RETRIED = 15  # seconds: two tries to write
@@ -62,6 +64,32 @@ class Scene:
     def wait_for_room(self) -> None:
         """Until everything that waited is recorded."""
         wait_until(lambda: not self.client.get("Degraded"), "room", RETRIED)
+
+
+class Reader:
+    """A cevctl that follows, until the stack is left."""
+
+    def __init__(self, stack: contextlib.ExitStack, bus: Bus, *arguments: str) -> None:
+        self._path = machine.folder("cevctl") / "output"
+        with self._path.open("w") as output:
+            process = stack.enter_context(subprocess.Popen(
+                [cevctl(), "events", "--json", *arguments], env=bus.environment,
+                stdin=subprocess.DEVNULL, stdout=output))
+        stack.callback(process.terminate)
+
+    def events(self) -> list[dict]:
+        """What it printed, but for a line that is not whole yet."""
+        return [json.loads(line) for line in self._path.read_text().splitlines(keepends=True)
+                if line.endswith("\n")]
+
+    def seqs(self) -> list[int]:
+        """Their numbers."""
+        return [event["Seq"] for event in self.events()]
+
+    def wait(self, seq: int, deadline: float = 20) -> None:
+        """Until that is the last."""
+        wait_until(lambda: self.seqs()[-1:] == [seq], f"{seq}, behind {self.seqs()[-3:]}",
+                   deadline)
 
 
 @contextlib.contextmanager
@@ -136,6 +164,54 @@ def signals_go_on_and_all_is_recorded_when_there_is_room() -> None:
         scene.service.restart()
         equal(client.emit(name="behind"), total + 2)
         never_twice(scene.heard, client)
+
+
+@test(deadline=120)
+def cevctl_follows_what_is_not_recorded_yet() -> None:
+    """In order and once. Where it needs the history, for filters or for what was before it came, it
+    waits until it is written."""
+    with contextlib.ExitStack() as stack:
+        scene = stack.enter_context(on_tmpfs("4m"))
+        client, writer = scene.client, scene.writer
+        scene.record(5)
+        early = Reader(stack, client.bus, "--since", "0")
+        early.wait(5)
+        filler = scene.fill()
+        recorded = client.get("NewestSeq")
+        early.wait(len(writer.truth))
+        now = Reader(stack, client.bus)
+        while not now.events():
+            writer.write(1)
+            scene.wait_for_signals()
+            settle()
+        waiting = [Reader(stack, client.bus, "--since", "0"),
+                   Reader(stack, client.bus, "--since", "0", "--filter", "type=container")]
+        for reader in waiting:
+            reader.wait(recorded)
+        # More than it hears before it asks the history once more.
+        for _ in range(6):
+            writer.write(250)
+            scene.wait_for_signals()
+        total = len(writer.truth)
+        early.wait(total)
+        now.wait(total)
+        equal(client.get("NewestSeq"), recorded)
+        equal([event["Seq"] for event in early.events() if event.get("Unrecorded")],
+              list(range(recorded + 1, total + 1)))
+        for reader in waiting:
+            equal(reader.seqs(), list(range(1, recorded + 1)))
+
+        filler.unlink()
+        scene.wait_for_room()
+        for reader in waiting:
+            reader.wait(total)
+        writer.write(1)
+        for reader in (early, *waiting):
+            reader.wait(total + 1)
+            equal(reader.seqs(), list(range(1, total + 2)))
+        now.wait(total + 1)
+        equal(now.seqs(), list(range(now.seqs()[0], total + 2)))
+        assert not any(event.get("Unrecorded") for event in waiting[0].events())
 
 
 @test(deadline=120)

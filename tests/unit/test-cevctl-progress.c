@@ -125,6 +125,35 @@ static void test_a_cursor_of_another_form_is_kept_as_it_is(void)
         progress_done(&p);
 }
 
+static void test_what_is_not_recorded_yet_is_delivered_in_order(void)
+{
+        Progress p = at(A ":7", false);
+
+        tap_eq_int(progress_heard_unrecorded(&p, 8), STEP_DELIVER, "the next one is delivered");
+        tap_eq_int(progress_delivered(&p), 0, "it is done");
+        tap_eq_int(page(&p, A ":8", false), STEP_IGNORE, "the history need not have it");
+        tap_eq_int(progress_heard(&p, 8), STEP_IGNORE, "it is done once");
+        tap_eq_int(progress_heard_unrecorded(&p, 10), STEP_ASK, "a number is missing");
+        tap_eq_int(page(&p, A ":8", false), STEP_WAIT, "the history does not have it yet");
+        tap_eq_int(page(&p, A ":10", false), STEP_IGNORE, "it has");
+        tap_eq_int(progress_heard_unrecorded(&p, 20), STEP_ASK, "more is missing");
+        tap_eq_int(progress_skip_to(&p, 20), 0, "and nobody wants it");
+        tap_eq_int(progress_heard_unrecorded(&p, 20), STEP_DELIVER, "so it is the next");
+        tap_eq_str(p.cursor, A ":19", "the cursor is before it");
+        progress_done(&p);
+}
+
+static void test_with_filters_what_is_not_recorded_yet_is_waited_for(void)
+{
+        Progress p = at(A ":7", true);
+
+        tap_eq_int(progress_heard_unrecorded(&p, 8), STEP_ASK, "whether it matches is not known");
+        tap_eq_int(page(&p, A ":7", false), STEP_WAIT, "the history does not have it yet");
+        progress_new_owner(&p);
+        tap_eq_int(page(&p, A ":7", false), STEP_IGNORE, "another owner may never have it");
+        progress_done(&p);
+}
+
 int main(void)
 {
         test_signals_in_order_are_delivered();
@@ -136,5 +165,7 @@ int main(void)
         test_no_progress_is_a_rest();
         test_a_new_history_begins_anew();
         test_a_cursor_of_another_form_is_kept_as_it_is();
+        test_what_is_not_recorded_yet_is_delivered_in_order();
+        test_with_filters_what_is_not_recorded_yet_is_waited_for();
         return tap_done();
 }

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Ahead: signals of events that the history does not have yet, kept while it is asked for what
+ * comes before them. Others need not be kept: the history has theirs.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "event.h"
+
+/* What comes in while a page is on its way, and more. When there is no room for one, the history
+ * has it later. */
+#define AHEAD_MAX 1024
+
+typedef struct Ahead {
+        sd_bus_message **messages; /* owned, and so is each; in order of their numbers */
+        uint64_t *seqs;            /* owned */
+        size_t first, n;           /* those before "first" were taken */
+} Ahead;
+
+void ahead_done(Ahead *a);
+
+/* Keeps one with a greater number than all that are kept. Returns -ENOMEM. */
+int ahead_add(Ahead *a, const Event *e);
+
+/* The number of the next one behind "seq", dropping those up to it; 0 if there is none. */
+uint64_t ahead_next(Ahead *a, uint64_t seq);
+
+/* Takes that one. */
+int ahead_take(Ahead *a, Event *ret);
