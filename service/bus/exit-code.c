@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/utf8.h"
+#include "model/timestamp.h"
 #include "model/vocabulary.h"
 #include "names.h"
 
@@ -20,6 +21,7 @@ struct ExitCode {
         bool ended;
         bool known;
         int code;
+        uint64_t time_msec; /* of the ending */
 };
 
 /* What is no value of a filter, being too long, is no ID that any event has either. */
@@ -104,6 +106,14 @@ static void set_code(ExitCode *exit_code, const EventFields *event)
         exit_code->ended = true;
         exit_code->known = event->has_exit_code;
         exit_code->code = event->exit_code;
+        exit_code->time_msec = event->time_nsec / NSEC_PER_MSEC;
+}
+
+/* What came from another history came late: it may have happened before what is known. */
+static bool is_overtaken(const ExitCode *exit_code, const EventFields *event)
+{
+        return event->backlog && exit_code->ended &&
+               event->time_nsec / NSEC_PER_MSEC < exit_code->time_msec;
 }
 
 int exit_code_look_at(ExitCode *exit_code, const EventFields *event)
@@ -122,7 +132,8 @@ int exit_code_look_at(ExitCode *exit_code, const EventFields *event)
                 if (strcmp(status, "exec_died") == 0 && !exit_code->known)
                         set_code(exit_code, event);
         } else if (strcmp(status, "died") == 0) {
-                set_code(exit_code, event);
+                if (!is_overtaken(exit_code, event))
+                        set_code(exit_code, event);
         } else if (strcmp(status, "remove") == 0 && event->has_exit_code && !exit_code->known) {
                 /* Podman says it again when it removes the container. */
                 set_code(exit_code, event);

@@ -6,7 +6,8 @@
  * event after the other.
  *
  * Of an exec session the first word counts: Podman may say twice that it ended. Of a container it
- * is the last: it can be started again.
+ * is the last: it can be started again. But what comes as backlog, from another history, does not
+ * count when it happened before what is known.
  */
 
 #include <systemd/sd-bus.h>

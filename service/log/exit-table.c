@@ -13,11 +13,12 @@
 #include "base/cleanup.h"
 #include "log/block-file.h"
 #include "log/index-key.h"
+#include "model/timestamp.h"
 #include "model/vocabulary.h"
 
 static const char MAGIC[8] = { 'C', 'E', 'V', 'E', 'X', 'I', 'T', 'S' };
 
-#define FORMAT 1
+#define FORMAT 2
 
 /* A bucket is one block: how many entries it has, and they. */
 #define BUCKET_HEADER  4
@@ -40,8 +41,9 @@ static const char MAGIC[8] = { 'C', 'E', 'V', 'E', 'X', 'I', 'T', 'S' };
 #define CODE_MIN (-1)
 #define CODE_MAX 255
 
-/* { key, code and what is known }. */
-#define KNOWN UINT64_C(0x10000)
+/* { key, code and what is known and when }; 47 bits of milliseconds are more than any time has. */
+#define KNOWN      UINT64_C(0x10000)
+#define TIME_SHIFT 17
 
 struct ExitTable {
         int fd; /* owned */
@@ -353,7 +355,9 @@ typedef struct Ending {
         const char *id;
         bool known;
         int32_t code;
+        uint64_t time_msec;
         bool replaces; /* what is known already */
+        bool late;     /* but only if that was not later */
 } Ending;
 
 /* What an event tells; false if nothing ended. bus/exit-code.c, which asks the log, agrees. */
@@ -366,6 +370,8 @@ static bool ending_of(const EventFields *event, Ending *ret)
                 .known = event->has_exit_code && event->exit_code >= CODE_MIN &&
                          event->exit_code <= CODE_MAX,
                 .code = event->exit_code,
+                .time_msec = event->time_nsec / NSEC_PER_MSEC,
+                .late = event->backlog,
         };
 
         if (strcmp(event->type, "container") != 0)
@@ -390,6 +396,14 @@ bool exit_table_concerns(const EventFields *event)
         return ending_of(event, &ending);
 }
 
+/* Whether what is known stays. */
+static bool is_settled(const Ending *ending, uint64_t value)
+{
+        if (!ending->replaces)
+                return value & KNOWN;
+        return ending->late && ending->time_msec < value >> TIME_SHIFT;
+}
+
 int exit_table_put(ExitTable *table, const EventFields *event)
 {
         uint8_t bucket[BLOCK_CONTENT], *entry;
@@ -405,8 +419,9 @@ int exit_table_put(ExitTable *table, const EventFields *event)
         if (r < 0)
                 return r;
         value = ending.known ? KNOWN | (uint64_t)(ending.code - CODE_MIN) : 0;
+        value |= ending.time_msec << TIME_SHIFT;
         entry = find_entry(bucket, key);
-        if (entry && !ending.replaces && (get64(entry + 8) & KNOWN))
+        if (entry && is_settled(&ending, get64(entry + 8)))
                 return 0;
         if (entry && get64(entry + 8) == value)
                 return 0;

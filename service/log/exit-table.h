@@ -59,7 +59,8 @@ bool exit_table_concerns(const EventFields *event);
 
 /*
  * Puts in what an event tells; twice does no harm. Of an exec session the first word counts, of a
- * container the last. Returns negative errno; -EBADMSG: the table is damaged.
+ * container the last, but for what comes as backlog: that may be older than what is known. Returns
+ * negative errno; -EBADMSG: the table is damaged.
  */
 int exit_table_put(ExitTable *table, const EventFields *event);
 

@@ -9,7 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define NSEC_PER_SEC UINT64_C(1000000000)
+#define NSEC_PER_MSEC UINT64_C(1000000)
+#define NSEC_PER_SEC  UINT64_C(1000000000)
 
 /* The longest text: "2554-07-21T23:34:33.709551615Z" and its NUL. */
 #define TIMESTAMP_SIZE 31

@@ -329,8 +329,52 @@ static void test_a_very_long_id(void)
         }
 }
 
+static void end(ExitCode *exit_code, int code, uint64_t msec, bool backlog)
+{
+        const EventFields fields = {
+                .type = "container",
+                .status = "died",
+                .id = ID_A,
+                .exit_code = code,
+                .has_exit_code = true,
+                .time_nsec = msec * 1000000,
+                .backlog = backlog,
+        };
+        _cleanup_event_ Event *event = event_of(&fields);
+
+        must(exit_code_look_at(exit_code, event_fields(event)) >= 0);
+}
+
+/* Time counts for what came from another history alone: clocks are set back. */
+static void test_what_came_late(void)
+{
+        static const struct {
+                uint64_t msec;
+                bool backlog;
+                const char *answer;
+        } steps[] = {
+                { 50, true, "0" },  { 60, true, "1" },  { 55, true, "1" }, { 60, true, "3" },
+                { 90, false, "4" }, { 80, false, "5" }, { 70, true, "5" }, { 85, true, "7" },
+                { 10, false, "8" }, { 11, true, "9" },
+        };
+        _cleanup_peers_ Peers peers = peers_new();
+        Call call = {};
+        ExitCode *exit_code;
+
+        must(sd_bus_add_filter(peers.service, NULL, on_call, &call) >= 0);
+        must(exit_code_new(EXIT_CODE_CONTAINER, ID_A, &exit_code) == 0);
+        for (size_t i = 0; i < ELEMENTSOF(steps); i++) {
+                end(exit_code, (int)i, steps[i].msec, steps[i].backlog);
+                ask(&peers, &call, exit_code);
+                tap_eq_str(call.answer, steps[i].answer, "a death at %" PRIu64 ", %s",
+                           steps[i].msec, steps[i].backlog ? "from elsewhere" : "live");
+        }
+        exit_code_free(exit_code);
+}
+
 int main(void)
 {
+        test_what_came_late();
         test_what_is_answered();
         test_other_types_mean_nothing();
         test_which_events_may_tell();

@@ -97,6 +97,43 @@ static void test_first_and_last_word(void)
         }
 }
 
+/* As bus/exit-code.c says it, which asks the log. */
+static void test_what_came_late(void)
+{
+        static const struct {
+                uint64_t msec;
+                bool backlog;
+                int told;
+        } steps[] = {
+                { 50, true, 0 },  { 60, true, 1 },  { 55, true, 1 }, { 60, true, 3 },
+                { 90, false, 4 }, { 80, false, 5 }, { 70, true, 5 }, { 85, true, 7 },
+                { 10, false, 8 }, { 11, true, 9 },
+        };
+        _scratch_ Scratch scratch = scratch_enter();
+        _cleanup_close_ int fd = open_folder();
+        _cleanup_table_ ExitTable *table = table_of(fd);
+
+        for (unsigned twice = 0; twice < 2; twice++)
+                for (size_t i = 0; i < ELEMENTSOF(steps); i++) {
+                        const EventFields fields = {
+                                .type = "container",
+                                .status = "died",
+                                .id = "c",
+                                .exit_code = (int)i,
+                                .has_exit_code = true,
+                                .time_nsec = steps[i].msec * 1000000,
+                                .backlog = steps[i].backlog,
+                        };
+
+                        must(exit_table_put(table, &fields) == 0);
+                        if (twice == 0)
+                                tap_eq_int(find(table, EXIT_CONTAINER, "c"), steps[i].told,
+                                           "a death at %" PRIu64 ", %s", steps[i].msec,
+                                           steps[i].backlog ? "from elsewhere" : "live");
+                }
+        tap_eq_int(find(table, EXIT_CONTAINER, "c"), 9, "and the same when all is put in again");
+}
+
 static void test_it_grows_and_comes_back(void)
 {
         _scratch_ Scratch scratch = scratch_enter();
@@ -269,6 +306,7 @@ static void test_damage_under_a_log(void)
 int main(void)
 {
         test_first_and_last_word();
+        test_what_came_late();
         test_it_grows_and_comes_back();
         test_what_is_no_table();
         test_damage_is_found_out();
