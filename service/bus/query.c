@@ -157,11 +157,28 @@ static int query_end(Query *query)
         return 1;
 }
 
+/*
+ * What a page would go on with was removed between two slices. A reader of the log passes over
+ * that, but who asked page by page must be told: the page ends, and its cursor has expired. Who
+ * asked for the oldest gets what is the oldest now.
+ */
+static bool page_is_overtaken(const Query *query, EventLog *log)
+{
+        const uint64_t oldest = eventlog_oldest_seq(log);
+
+        return query->page->seq > 0 && query->page->seq + 1 < oldest &&
+               log_reader_segment(query->reader) < oldest;
+}
+
 /* One slice. Returns 1 when the query is through. */
-static int query_run(Query *query)
+static int query_run(Query *query, EventLog *log)
 {
         size_t bytes = 0, length;
 
+        if (query->page && page_is_overtaken(query, log)) {
+                query->page->more = true;
+                return 1;
+        }
         for (unsigned n = 0; n < RECORDS_PER_TURN && bytes < BYTES_PER_TURN; n++, bytes += length) {
                 const char *line;
                 int r;
@@ -224,7 +241,7 @@ static void on_turn(void *userdata)
         }
 
         TAILQ_REMOVE(&queries->queue, query, queue);
-        r = query_run(query);
+        r = query_run(query, queries->log);
         if (r == 0) {
                 TAILQ_INSERT_TAIL(&queries->queue, query, queue);
         } else {

@@ -56,6 +56,8 @@ typedef struct LogReaderOps {
         void (*pass)(LogReader *reader);
         /* NULL: there is none. */
         int (*run)(LogReader *reader, int *ret_fd, uint64_t *ret_offset, uint64_t *ret_size);
+        /* NULL: there are no segments. */
+        uint64_t (*segment)(const LogReader *reader);
 } LogReaderOps;
 
 struct LogReader {

@@ -34,6 +34,11 @@ void log_reader_pass(LogReader *reader, uint64_t seq)
                 reader->ops->pass(reader);
 }
 
+uint64_t log_reader_segment(const LogReader *reader)
+{
+        return reader->ops->segment ? reader->ops->segment(reader) : UINT64_MAX;
+}
+
 uint64_t log_reader_seq(const LogReader *reader)
 {
         return reader->seq;

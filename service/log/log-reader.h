@@ -61,5 +61,9 @@ int log_reader_run(LogReader *reader, int *ret_fd, uint64_t *ret_offset, uint64_
 /* Passes over all records up to a number. */
 void log_reader_pass(LogReader *reader, uint64_t seq);
 
+/* The number with which the segment starts that is being read; 0 before the first, the greatest
+ * where there are no segments. */
+uint64_t log_reader_segment(const LogReader *reader);
+
 /* The number of the last record that was given out, or where the reader was started. */
 uint64_t log_reader_seq(const LogReader *reader);

@@ -455,6 +455,11 @@ static LogReader *logfile_reader_free(LogReader *base)
         return NULL;
 }
 
+static uint64_t logfile_reader_segment(const LogReader *base)
+{
+        return ((const LogfileReader *)base)->segment.first_seq;
+}
+
 int logfile_reader_new(EventLog *log, const LogQuestion *question, LogReader **ret)
 {
         static const LogReaderOps ops = {
@@ -462,6 +467,7 @@ int logfile_reader_new(EventLog *log, const LogQuestion *question, LogReader **r
                 .next = logfile_reader_next,
                 .pass = logfile_reader_pass,
                 .run = logfile_reader_run,
+                .segment = logfile_reader_segment,
         };
         _cleanup_(log_reader_freep) LogReader *base = NULL;
         LogfileReader *reader;
