@@ -195,7 +195,9 @@ def answers_that_nobody_reads(broker: str) -> None:
 @test
 def a_thousand_connections() -> None:
     with scene(connections=2000) as (service, client, writer):
-        client.emit(name="n")  # whoever publishes has its file open from now on
+        heard = client.listen()
+        client.emit(name="n")
+        heard.wait(name="n")  # whoever publishes has its file open from now on
         before, files = memory(service.pid), len(os.listdir(f"/proc/{service.pid}/fd"))
         many = [Deaf(client.bus.address, machine.READER) for _ in range(1000)]
         for deaf in many:

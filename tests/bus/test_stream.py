@@ -304,11 +304,14 @@ def a_long_search_holds_up_nobody() -> None:
 @test(each=BROKERS)
 def a_reader_that_leaves_is_noticed_at_once(broker: str) -> None:
     with podman_scene(10_000, broker) as (service, client, _):
+        heard = client.listen()
+        client.emit(name="one")
+        heard.wait(name="one")  # the emitter has its file open now
         client.query()
         before = files(service)
         full, behind = Stream(client), Stream(client, follow=True)
         waiting = Stream(client, filters=["name=nobody"], follow=True)
-        behind.wait(10_000)
+        behind.wait(10_001)
         assert files(service) >= before + 3, files(service)
         # Without an event that would have been written to it, and without a call.
         for stream in (full, behind, waiting):
@@ -317,10 +320,10 @@ def a_reader_that_leaves_is_noticed_at_once(broker: str) -> None:
         # One who leaves the bus keeps its pipe.
         other = client.bus.client()
         stream = Stream(other, follow=True)
-        stream.wait(10_000)
+        stream.wait(10_001)
         other.close()
         client.emit(name="later")
-        equal(json.loads(stream.wait(10_001)[-1])["Name"], "later")
+        equal(json.loads(stream.wait(10_002)[-1])["Name"], "later")
         stream.close()
         wait_until(lambda: files(service) == before, f"{before} files, of {files(service)}", 1)
         assert service.alive
