@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "base/cleanup.h"
 #include "base/logging.h"
@@ -71,6 +72,7 @@ int main(int argc, char *argv[])
 {
         _cleanup_(manager_freep) Manager *manager = NULL;
         ManagerOptions options = {};
+        struct rlimit files;
         int r;
 
         r = parse_arguments(argc, argv, &options);
@@ -83,6 +85,12 @@ int main(int argc, char *argv[])
         signal(SIGPIPE, SIG_IGN);
         /* There is nothing to be read again, and a recorder must not die of a rotation script. */
         signal(SIGHUP, SIG_IGN);
+
+        /* Each sealed segment has its index open. */
+        if (getrlimit(RLIMIT_NOFILE, &files) >= 0) {
+                files.rlim_cur = files.rlim_max;
+                setrlimit(RLIMIT_NOFILE, &files);
+        }
 
         /* The journal's files, where they keep the history, are cut by others. */
         mapping_guard();

@@ -25,8 +25,8 @@ static const char MAGIC[8] = { 'C', 'E', 'V', 'E', 'X', 'I', 'T', 'S' };
 #define ENTRY_SIZE     16
 #define BUCKET_ENTRIES ((BLOCK_CONTENT - BUCKET_HEADER) / ENTRY_SIZE)
 
-/* On average, of 31: then one bucket in some hundred is full and goes on in the next. */
-#define BUCKET_FILL 20
+/* On average, of 31: then one bucket in some ten is full and goes on in the next. */
+#define BUCKET_FILL 25
 
 /* To begin with; it doubles when it is full. */
 #define BUCKETS_MIN 64

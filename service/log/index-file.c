@@ -24,8 +24,8 @@ static const char MAGIC[8] = { 'C', 'E', 'V', 'I', 'N', 'D', 'E', 'X' };
 #define BUCKET_SLOTS  INDEX_FILE_BUCKET_KEYS
 _Static_assert(BUCKET_HEADER + BUCKET_SLOTS * SLOT_SIZE <= BLOCK_CONTENT, "a bucket is a block");
 
-/* On average; that many of 63 places leave nearly every bucket with one to spare. */
-#define BUCKET_FILL 44
+/* On average, of 63: then one bucket in some ten is full and goes on in the next. */
+#define BUCKET_FILL 52
 
 /* Place of postings that are not there: any line may have the key. */
 #define PLACE_DENSE UINT32_MAX
@@ -121,9 +121,9 @@ static uint64_t first_posting_block(const IndexFile *file)
         return first_bucket(file) + file->n_buckets;
 }
 
-static uint32_t bucket_of(uint64_t key, uint32_t n_buckets)
+static uint32_t bucket_of(uint32_t key, uint32_t n_buckets)
 {
-        return (uint32_t)(((key >> 32) * n_buckets) >> 32);
+        return (uint32_t)((uint64_t)key * n_buckets >> 32);
 }
 
 static void encode_header(const IndexFile *file, const IndexOwner *owner,
@@ -208,7 +208,7 @@ static uint16_t *bucket_header(uint8_t *bucket)
 }
 
 /* A key whose low half is there already shares its slot, which then tells nothing. */
-static void put_slot(uint8_t *buckets, uint32_t n_buckets, uint64_t key, uint32_t place)
+static void put_slot(uint8_t *buckets, uint32_t n_buckets, uint32_t key, uint32_t place)
 {
         for (uint32_t i = bucket_of(key, n_buckets);; i = (i + 1) % n_buckets) {
                 uint8_t *bucket = buckets + (size_t)i * BLOCK_CONTENT;
@@ -218,13 +218,13 @@ static void put_slot(uint8_t *buckets, uint32_t n_buckets, uint64_t key, uint32_
                 for (unsigned j = 0; j < n; j++, slot += SLOT_SIZE) {
                         const uint8_t *at = slot;
 
-                        if (get32(&at) == (uint32_t)key) {
+                        if (get32(&at) == key) {
                                 put32(slot + 4, PLACE_DENSE);
                                 return;
                         }
                 }
                 if (n < BUCKET_SLOTS) {
-                        put32(put32(slot, (uint32_t)key), place);
+                        put32(put32(slot, key), place);
                         bucket_header(bucket)[0] = htole16((uint16_t)(n + 1));
                         return;
                 }
@@ -551,7 +551,7 @@ static int look_in_bucket(const uint8_t bucket[static BLOCK_CONTENT], uint64_t k
 
 int index_file_find(const IndexFile *file, uint64_t key, IndexPostings *ret)
 {
-        uint32_t i = bucket_of(key, file->n_buckets), place;
+        uint32_t i = bucket_of((uint32_t)key, file->n_buckets), place;
         int r = -EAGAIN;
 
         for (uint32_t n = 0; n < file->n_buckets && r == -EAGAIN; n++) {

@@ -12,7 +12,7 @@
  *   header    one block: see encode_header()
  *   marks     INDEX_FILE_MARK_SIZE bytes each
  *   buckets   one block each, of slots { low half of the key, place of its postings }; a key is in
- *             the bucket that its high half tells, or in the next if that one is full
+ *             the bucket that this half tells, or in the next if that one is full
  *   postings  { number, bytes } in LEB128, and that many bytes
  *
  * A lookup thus reads one block if nothing has the key, and two or three if something has.

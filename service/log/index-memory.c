@@ -9,8 +9,8 @@
 #include "log/index-key.h"
 #include "log/record-parser.h"
 
-/* Two thirds of the keys have no more postings than fit there. */
-#define INLINE_SIZE 12
+/* Half of the keys have no more postings than fit there. */
+#define INLINE_SIZE 8
 
 /* With so many records behind it, a key that is dense stays so: its postings go. */
 #define GIVE_UP_RECORDS 4096
@@ -18,16 +18,14 @@
 /* The size of postings that were given up. */
 #define GIVEN_UP UINT32_MAX
 
-/* A difference of offsets, of 32 bits, in LEB128. */
-#define DIFFERENCE_SIZE 5
-
+/* There are tens of thousands of them: it is small. */
 typedef struct List {
-        uint64_t key;
+        uint32_t key;
         uint32_t count;
-        uint32_t last;            /* offset */
-        uint32_t size, allocated; /* of bytes; allocated is 0 while they are inline */
+        uint32_t last; /* offset */
+        uint32_t size; /* of bytes; they are inline as long as they fit there */
         union {
-                uint8_t *bytes; /* owned */
+                uint8_t *bytes; /* owned; allocated_for(size) of them */
                 uint8_t in[INLINE_SIZE];
         };
 } List;
@@ -49,6 +47,11 @@ struct IndexMemory {
         RecordParser parser;
 };
 
+static bool is_inline(const List *list)
+{
+        return list->size <= INLINE_SIZE;
+}
+
 int index_memory_new(sd_id128_t epoch, IndexMemory **ret)
 {
         IndexMemory *index;
@@ -68,7 +71,7 @@ IndexMemory *index_memory_free(IndexMemory *index)
                 return NULL;
 
         for (size_t i = 0; i < index->n_lists; i++)
-                if (index->lists[i].allocated > 0)
+                if (!is_inline(index->lists + i) && index->lists[i].size != GIVEN_UP)
                         free(index->lists[i].bytes);
         free(index->lists);
         free(index->table);
@@ -98,7 +101,7 @@ static int grow(void **array, size_t n, size_t *allocated, size_t element_size)
 /* ---- keys ---- */
 
 /* The place of a key in the table, or the free one where it belongs. */
-static size_t find_place(const IndexMemory *index, uint64_t key)
+static size_t find_place(const IndexMemory *index, uint32_t key)
 {
         size_t place = (size_t)key & (index->table_size - 1);
 
@@ -126,7 +129,7 @@ static int grow_table(IndexMemory *index)
         return 0;
 }
 
-static int get_list(IndexMemory *index, uint64_t key, List **ret)
+static int get_list(IndexMemory *index, uint32_t key, List **ret)
 {
         size_t place;
         int r;
@@ -154,39 +157,56 @@ static int get_list(IndexMemory *index, uint64_t key, List **ret)
 
 static const uint8_t *list_bytes(const List *list)
 {
-        return list->allocated > 0 ? list->bytes : list->in;
+        return is_inline(list) ? list->in : list->bytes;
 }
 
-/* Room for one more posting. Returns it, or NULL. */
-static uint8_t *list_reserve(List *list)
+/* A power of two, so that it need not be kept. */
+static uint32_t allocated_for(uint32_t size)
 {
-        uint32_t allocated = list->allocated > 0 ? list->allocated : INLINE_SIZE;
+        uint32_t allocated = INLINE_SIZE * 2;
+
+        while (allocated < size)
+                allocated *= 2;
+        return allocated;
+}
+
+/* Room for so many more bytes, which count from now on. Returns it, or NULL. */
+static uint8_t *list_extend(List *list, uint32_t n)
+{
+        uint32_t size = list->size + n;
         uint8_t *bytes;
 
-        if (list->size + DIFFERENCE_SIZE <= allocated)
-                return (list->allocated > 0 ? list->bytes : list->in) + list->size;
-
-        bytes = realloc(list->allocated > 0 ? list->bytes : NULL, (size_t)allocated * 2);
-        if (!bytes)
-                return NULL;
-        if (list->allocated == 0)
+        if (size <= INLINE_SIZE) {
+                bytes = list->in;
+        } else if (is_inline(list)) {
+                bytes = malloc(allocated_for(size));
+                if (!bytes)
+                        return NULL;
                 memcpy(bytes, list->in, list->size);
-        list->bytes = bytes;
-        list->allocated = allocated * 2;
-        return bytes + list->size;
+                list->bytes = bytes;
+        } else if (size > allocated_for(list->size)) {
+                bytes = realloc(list->bytes, allocated_for(size));
+                if (!bytes)
+                        return NULL;
+                list->bytes = bytes;
+        }
+
+        bytes = size <= INLINE_SIZE ? list->in : list->bytes;
+        bytes += list->size;
+        list->size = size;
+        return bytes;
 }
 
 static void give_up(List *list)
 {
-        if (list->allocated > 0)
+        if (!is_inline(list))
                 free(list->bytes);
-        list->allocated = 0;
         list->size = GIVEN_UP;
 }
 
 static int list_add(List *list, uint32_t offset, uint32_t n_records)
 {
-        uint32_t difference = offset - list->last;
+        uint32_t difference = offset - list->last, n = 1;
         uint8_t *bytes;
 
         /* Two keys of one event that fall together; or nothing to tell any more. */
@@ -196,14 +216,15 @@ static int list_add(List *list, uint32_t offset, uint32_t n_records)
                 give_up(list);
                 return 0;
         }
-        bytes = list_reserve(list);
+        for (uint32_t rest = difference; rest >= 0x80; rest >>= 7)
+                n++;
+        bytes = list_extend(list, n);
         if (!bytes)
                 return -ENOMEM;
 
-        for (; difference >= 0x80; difference >>= 7, list->size++)
+        for (; difference >= 0x80; difference >>= 7)
                 *bytes++ = (uint8_t)(difference | 0x80);
         *bytes = (uint8_t)difference;
-        list->size++;
         list->last = offset;
         list->count++;
         return 0;
@@ -269,7 +290,7 @@ int index_memory_add(IndexMemory *index, uint64_t offset, size_t length, const E
         for (size_t i = 0; i < n; i++) {
                 List *list;
 
-                r = get_list(index, keys[i], &list);
+                r = get_list(index, (uint32_t)keys[i], &list);
                 if (r < 0)
                         return r;
                 r = list_add(list, (uint32_t)offset, index->summary.n_records);
@@ -335,7 +356,7 @@ int index_memory_find(const IndexMemory *index, uint64_t key, IndexPostings *ret
         *ret = (IndexPostings){};
         if (index->table_size == 0)
                 return 0;
-        place = find_place(index, key);
+        place = find_place(index, (uint32_t)key);
         if (index->table[place] > 0)
                 *ret = list_postings(index, index->lists + index->table[place] - 1);
         return 0;
@@ -352,7 +373,7 @@ size_t index_memory_n_keys(const IndexMemory *index)
         return index->n_lists;
 }
 
-uint64_t index_memory_key(const IndexMemory *index, size_t i, IndexPostings *ret)
+uint32_t index_memory_key(const IndexMemory *index, size_t i, IndexPostings *ret)
 {
         *ret = list_postings(index, index->lists + i);
         return index->lists[i].key;

@@ -46,6 +46,6 @@ int index_memory_find(const IndexMemory *index, uint64_t key, IndexPostings *ret
 
 const IndexMark *index_memory_marks(const IndexMemory *index, size_t *ret_n);
 
-/* For whoever writes them all: the i-th key, with its postings. */
+/* For whoever writes them all: the low half of the i-th key, with its postings. */
 size_t index_memory_n_keys(const IndexMemory *index);
-uint64_t index_memory_key(const IndexMemory *index, size_t i, IndexPostings *ret);
+uint32_t index_memory_key(const IndexMemory *index, size_t i, IndexPostings *ret);
