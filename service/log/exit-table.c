@@ -28,6 +28,10 @@ static const char MAGIC[8] = { 'C', 'E', 'V', 'E', 'X', 'I', 'T', 'S' };
 /* On average, of 31: then one bucket in some ten is full and goes on in the next. */
 #define BUCKET_FILL 25
 
+/* With so many full ones in a row the table is overfull: a crash takes what was counted since the
+ * last sync. It must grow then, or each search would become a walk through the file. */
+#define PROBES_MAX 16
+
 /* To begin with; it doubles when it is full. */
 #define BUCKETS_MIN 64
 
@@ -148,13 +152,14 @@ static uint64_t key_of(const ExitTable *table, ExitKind kind, const char *id)
                          strlen(id));
 }
 
-/* The bucket that has the key, or else the first with room for it. Returns 1 or 0. */
+/* The bucket that has the key, or else the first with room for it. Returns 1 or 0, or -ENOSPC if
+ * there is none of either near. */
 static int find_bucket(const ExitTable *table, uint64_t key, uint32_t *ret_number,
                        uint8_t bucket[static BLOCK_CONTENT])
 {
         uint32_t i = (uint32_t)key & (table->n_buckets - 1);
 
-        for (uint32_t n = 0; n < table->n_buckets; n++, i = (i + 1) & (table->n_buckets - 1)) {
+        for (unsigned n = 0; n < PROBES_MAX; n++, i = (i + 1) & (table->n_buckets - 1)) {
                 int r;
 
                 r = block_read_sparse(table->fd, (uint64_t)i + 1, bucket);
@@ -416,6 +421,10 @@ int exit_table_put(ExitTable *table, const EventFields *event)
                 return 0;
         key = key_of(table, ending.kind, ending.id);
         r = find_bucket(table, key, &number, bucket);
+        if (r == -ENOSPC) {
+                table->n_entries = (uint64_t)table->n_buckets * BUCKET_FILL;
+                return -EAGAIN;
+        }
         if (r < 0)
                 return r;
         value = ending.known ? KNOWN | (uint64_t)(ending.code - CODE_MIN) : 0;
@@ -461,7 +470,7 @@ int exit_table_find(const ExitTable *table, ExitKind kind, const char *id, int32
 
         r = find_bucket(table, key, &number, bucket);
         if (r <= 0)
-                return r;
+                return r == -ENOSPC ? 0 : r;
         value = get64(find_entry(bucket, key) + 8);
         if (!(value & KNOWN))
                 return 0;

@@ -60,7 +60,8 @@ bool exit_table_concerns(const EventFields *event);
 /*
  * Puts in what an event tells; twice does no harm. Of an exec session the first word counts, of a
  * container the last, but for what comes as backlog: that may be older than what is known. Returns
- * negative errno; -EBADMSG: the table is damaged.
+ * negative errno; -EBADMSG: the table is damaged; -EAGAIN: it is fuller than was known, and must
+ * grow first.
  */
 int exit_table_put(ExitTable *table, const EventFields *event);
 

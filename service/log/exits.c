@@ -98,6 +98,8 @@ void exits_note(Exits *exits, const EventFields *event)
                 if (exit_table_must_grow(exits->table))
                         return;
                 r = exit_table_put(exits->table, event);
+                if (r == -EAGAIN)
+                        return;
                 if (r < 0) {
                         give_up(exits, r);
                         return;
@@ -143,6 +145,11 @@ static int feed(Exits *exits)
                 if (r == -ENOMEM)
                         return r;
                 r = event ? exit_table_put(exits->table, event) : 0;
+                if (r == -EAGAIN) {
+                        /* It is read again when the table has grown. */
+                        exits->reader = log_reader_free(exits->reader);
+                        return 1;
+                }
                 if (r < 0)
                         return r;
                 exits->seq = log_reader_seq(exits->reader);
@@ -151,12 +158,14 @@ static int feed(Exits *exits)
         return 1;
 }
 
-/* With each segment, so that little is to be put in again after a crash. */
+/* With each segment, so that little is to be put in again after a crash; and when it has grown, for
+ * until then its file says that nothing is in it. */
 static int sync_sometimes(Exits *exits)
 {
         const Segment *segment = logfile_segment_of(exits->log, exits->seq);
+        bool grown = exits->seq > 0 && exit_table_synced_seq(exits->table) == 0;
 
-        if (!segment || segment->id == exits->segment)
+        if (!segment || (segment->id == exits->segment && !grown))
                 return 0;
         exits->segment = segment->id;
         return exit_table_sync(exits->table, exits->seq);

@@ -160,6 +160,41 @@ static void test_it_grows_and_comes_back(void)
         tap_ok(access(EXIT_TABLE_NEW_NAME, F_OK) < 0, "nothing is left of its growing");
 }
 
+/* A crash takes the count of what was put in since the last sync, again and again; and the header
+ * of one that just grew says that it has nothing. It must not be filled to the brim for that. */
+static void test_its_count_may_be_wrong(void)
+{
+        _scratch_ Scratch scratch = scratch_enter();
+        _cleanup_close_ int fd = open_folder();
+        _cleanup_table_ ExitTable *table = table_of(fd);
+        unsigned n_refused = 0, n_wrong = 0;
+        const unsigned n = 20000;
+        char id[80];
+
+        for (unsigned i = 0; i < n; i++) {
+                int r;
+
+                snprintf(id, sizeof(id), "%064x", i);
+                grow(table, fd);
+                r = put(table, "exec_died", "c", id, (int)(i % 256));
+                if (r == -EAGAIN) {
+                        grow(table, fd);
+                        r = put(table, "exec_died", "c", id, (int)(i % 256));
+                }
+                n_refused += r < 0;
+                if (i % 500 == 499) {
+                        exit_table_free(TAKE_PTR(table));
+                        table = table_of(fd);
+                }
+        }
+        tap_eq_u64(n_refused, 0, "nothing is refused");
+        for (unsigned i = 0; i < n; i++) {
+                snprintf(id, sizeof(id), "%064x", i);
+                n_wrong += find(table, EXIT_EXEC, id) != (int)(i % 256);
+        }
+        tap_eq_u64(n_wrong, 0, "and everything is found");
+}
+
 static void test_what_is_no_table(void)
 {
         _scratch_ Scratch scratch = scratch_enter();
@@ -308,6 +343,7 @@ int main(void)
         test_first_and_last_word();
         test_what_came_late();
         test_it_grows_and_comes_back();
+        test_its_count_may_be_wrong();
         test_what_is_no_table();
         test_damage_is_found_out();
         test_behind_a_log();
