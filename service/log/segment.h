@@ -6,7 +6,7 @@
  * sealed ones are "events-FIRSTSEQ.log" and never change: one that is thinned is a new file of that
  * name (log/thinning.h). What is kept of removed ones is in "exits-FIRSTSEQ.log"
  * (log/exit-records.h). Here is what concerns one file: its name, its creation, and what stands in
- * it. What concerns them together is in log/eventlog.h.
+ * it. What concerns them together is in log/store.h.
  */
 
 #include <stdbool.h>
