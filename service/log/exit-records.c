@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "log/folder.h"
 #include "model/event.h"
 #include "model/vocabulary.h"
 
@@ -178,17 +179,11 @@ static int walk(Listing *listing)
 {
         _cleanup_closedir_ DIR *directory = NULL;
         struct dirent *entry;
-        int fd, r;
+        int r;
 
-        fd = openat(listing->directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0)
-                return -errno;
-        directory = fdopendir(fd);
-        if (!directory) {
-                r = -errno;
-                close(fd);
+        r = folder_list(listing->directory_fd, &directory);
+        if (r < 0)
                 return r;
-        }
         for (errno = 0; (entry = readdir(directory)); errno = 0) {
                 r = note_name(listing, entry->d_name);
                 if (r < 0)

@@ -38,6 +38,23 @@ int folder_lock(const char *directory, int *ret_fd)
         return 0;
 }
 
+int folder_list(int directory_fd, DIR **ret)
+{
+        _cleanup_close_ int fd = -1;
+        DIR *folder;
+
+        fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        folder = fdopendir(fd);
+        if (!folder)
+                return -errno;
+
+        (void)TAKE_FD(fd); /* the folder closes it */
+        *ret = folder;
+        return 0;
+}
+
 static int copy_tail(int from, uint64_t offset, int to)
 {
         char piece[16 * 1024];

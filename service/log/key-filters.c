@@ -3,12 +3,12 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "log/folder.h"
 #include "log/segment-index.h"
 
 static void stop_building(KeyFilters *filters)
@@ -53,18 +53,12 @@ int key_filters_find(KeyFilters *filters, int directory_fd, sd_id128_t epoch)
 {
         _cleanup_closedir_ DIR *folder = NULL;
         struct dirent *entry;
-        int fd, r;
+        int r;
 
-        fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0)
-                return -errno;
-        folder = fdopendir(fd);
-        if (!folder) {
-                r = -errno;
-                close(fd);
+        r = folder_list(directory_fd, &folder);
+        if (r < 0)
                 return r;
-        }
-        while ((entry = readdir(folder))) {
+        for (errno = 0; (entry = readdir(folder)); errno = 0) {
                 uint64_t first_seq;
 
                 if (!key_filter_name_parse(entry->d_name, &first_seq))
@@ -75,7 +69,7 @@ int key_filters_find(KeyFilters *filters, int directory_fd, sd_id128_t epoch)
                 if (r < 0)
                         unlinkat(directory_fd, entry->d_name, 0);
         }
-        return 0;
+        return -errno;
 }
 
 const KeyFilter *key_filters_covering(const KeyFilters *filters, uint64_t first_seq,

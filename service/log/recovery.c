@@ -85,7 +85,8 @@ static int note_name(Work *work, const char *name, bool *active)
             strcmp(name, EXIT_TABLE_NAME) == 0)
                 return 0;
         if (strcmp(name, SEGMENT_NEW_NAME) == 0 || strcmp(name, SEGMENT_REWRITE_NAME) == 0 ||
-            strcmp(name, INDEX_FILE_NEW_NAME) == 0 || strcmp(name, EXIT_TABLE_NEW_NAME) == 0) {
+            strcmp(name, INDEX_FILE_NEW_NAME) == 0 || strcmp(name, KEY_FILTER_NEW_NAME) == 0 ||
+            strcmp(name, EXIT_TABLE_NEW_NAME) == 0) {
                 unlinkat(work->directory_fd, name, 0);
                 return 0;
         }
@@ -100,17 +101,11 @@ static int list_folder(Work *work, bool *ret_active)
         _cleanup_closedir_ DIR *directory = NULL;
         struct dirent *entry;
         bool active = false;
-        int fd, r;
+        int r;
 
-        fd = openat(work->directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0)
-                return -errno;
-        directory = fdopendir(fd);
-        if (!directory) {
-                r = -errno;
-                close(fd);
+        r = folder_list(work->directory_fd, &directory);
+        if (r < 0)
                 return r;
-        }
 
         for (errno = 0; (entry = readdir(directory)); errno = 0) {
                 r = note_name(work, entry->d_name, &active);

@@ -3,6 +3,9 @@
 #include <errno.h>
 
 #include "history.h"
+#include "log/exit-table.h"
+#include "log/index-file.h"
+#include "log/key-filter.h"
 #include "log/recovery.h"
 #include "tap.h"
 
@@ -278,6 +281,26 @@ static void test_a_new_segment_that_was_not_in_place(void)
         tap_eq_str(history_reports, "", "nothing to report");
 }
 
+/* What a crash left of files that were being made. */
+static void test_files_that_were_not_in_place(void)
+{
+        static const char *const names[] = {
+                HISTORY "/" SEGMENT_NEW_NAME,    HISTORY "/" SEGMENT_REWRITE_NAME,
+                HISTORY "/" INDEX_FILE_NEW_NAME, HISTORY "/" KEY_FILTER_NEW_NAME,
+                HISTORY "/" EXIT_TABLE_NEW_NAME,
+        };
+        _scratch_ Scratch scratch = scratch_enter();
+        _cleanup_log_ EventLog *log = NULL;
+
+        make_history(9, 3);
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                file_write(names[i], "a piece");
+        log = history_open(1 << 20);
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                tap_ok(!file_exists(names[i]), "%s is removed", names[i]);
+        tap_eq_str(history_reports, "", "nothing to report");
+}
+
 static void test_an_active_segment_of_nothing(void)
 {
         static const struct {
@@ -501,6 +524,7 @@ int main(void)
         test_no_active_segment();
         test_an_active_segment_without_events();
         test_a_new_segment_that_was_not_in_place();
+        test_files_that_were_not_in_place();
         test_an_active_segment_of_nothing();
         test_foreign_files_are_left_alone();
         test_a_segment_of_another_history();
