@@ -225,8 +225,9 @@ static int refresh(LogfileReader *reader)
                 reader->segment = *now;
                 return 1;
         }
-        /* Gone; if it is open, what was committed when we saw it last is still there. */
-        if (reader->segment.id > 0 && now->first_seq != reader->segment.first_seq) {
+        /* Gone; if it is open, what was committed when we saw it last is still there. Otherwise it
+         * may have been joined to the one before. */
+        if (reader->fd >= 0 && now->first_seq != reader->segment.first_seq) {
                 reader->gone = true;
                 return 1;
         }

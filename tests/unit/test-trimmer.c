@@ -263,6 +263,88 @@ static void test_a_reader_goes_on_in_what_is_thinned(void)
 
 /* ---- exit codes ---- */
 
+static void record_named(EventLog *log, const char *status, const char *image)
+{
+        _cleanup_event_ Event *event = event_of(&(EventFields){ .type = "container",
+                                                                .status = status,
+                                                                .id = SAMPLE_ID,
+                                                                .name = "web",
+                                                                .image = image,
+                                                                .time_nsec = SAMPLE_TIME });
+        uint64_t seq;
+
+        must(eventlog_append(log, event, NULL, &seq) == 0 && eventlog_commit(log) == 0);
+}
+
+/* How many the reader finds. It is thinned whenever others have their turn, if that is asked for.
+ */
+static unsigned count_found(EventLog *log, const Filter *filter, bool thin, unsigned *ret_n_turns)
+{
+        _cleanup_reader_ LogReader *reader = NULL;
+        unsigned n_found = 0;
+        const char *line;
+        size_t length;
+        int r;
+
+        *ret_n_turns = 0;
+        must(log_reader_new(log, &(LogQuestion){ .filter = filter }, &reader) == 0);
+        while ((r = log_reader_next(reader, &line, &length)) != 0) {
+                _cleanup_event_ Event *event = NULL;
+
+                must(r > 0);
+                if (r != LOG_READER_AGAIN) {
+                        must(record_event(line, length, &event) == 0);
+                        n_found += filter_matches(filter, event_fields(event));
+                        continue;
+                }
+                ++*ret_n_turns;
+                if (thin)
+                        must(history_trim(log) == 0);
+        }
+        return n_found;
+}
+
+/*
+ * A reader that let others have their turn stands at the start of a segment, whose file it did not
+ * need yet; and then that is joined to the one before.
+ */
+static void check_a_reader_where_segments_are_joined(unsigned n_first)
+{
+        const EventLogOptions bounds = { .segment_size = 8 * 1024, .max_size = 300 * 1024 };
+        static const char *const terms[] = { "event=stop", NULL };
+        _scratch_ Scratch scratch = scratch_enter();
+        _cleanup_log_ EventLog *log = log_open(&bounds);
+        _cleanup_(filter_freep) Filter *filter = NULL;
+        char message[FILTER_MESSAGE_SIZE], image[2000];
+        const unsigned n_segments = 300, n_stops = 44;
+        unsigned n_turns;
+
+        must(filter_new(terms, &filter, message) == 0);
+        memset(image, 'x', sizeof(image) - 1);
+        image[sizeof(image) - 1] = '\0';
+        for (unsigned i = 0; i < n_first; i++)
+                record_named(log, "start", "i");
+        /* A flood fills a segment, so that there is one of the others in each. */
+        for (unsigned i = 1; i <= n_segments; i++) {
+                for (unsigned j = 0; j < 3; j++)
+                        record_named(log, "health_status", image);
+                record_named(log, i <= n_segments - n_stops ? "start" : "stop", "i");
+        }
+        must(count_files("events") == n_segments);
+
+        must(count_found(log, filter, false, &n_turns) == n_stops && n_turns > 0);
+        tap_eq_u64(count_found(log, filter, true, &n_turns), n_stops,
+                   "all are found, though segments are joined, behind %u more", n_first);
+        must(count_files("events") < n_segments / 2);
+}
+
+/* Which ones become one depends on how large the first is. */
+static void test_a_reader_goes_on_where_segments_are_joined(void)
+{
+        for (unsigned n = 0; n <= 4; n += 2)
+                check_a_reader_where_segments_are_joined(n);
+}
+
 static void test_exit_codes_outlive_their_segments(void)
 {
         const EventLogOptions bounds = { .segment_size = 4 * 1024, .max_size = 16 * 1024 };
@@ -512,6 +594,7 @@ int main(void)
         test_what_is_damaged_stays_as_it_is();
         test_small_ones_become_one();
         test_a_reader_goes_on_in_what_is_thinned();
+        test_a_reader_goes_on_where_segments_are_joined();
         test_exit_codes_outlive_their_segments();
         test_what_is_too_old_goes();
         test_the_active_segment_is_sealed_in_time();
