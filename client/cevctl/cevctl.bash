@@ -29,7 +29,9 @@ _cevctl_values() {
             printf '%s\n' now today yesterday tomorrow ;;
         emit:--engine)
             printf '%s\n' podman docker containerd cri isulad oci ;;
-        events:--cursor-file|query:--cursor-file)
+        verify:--directory)
+            compgen -d -- "$3" ;;
+        events:--cursor-file|query:--cursor-file|verify:--config)
             compgen -f -- "$3" ;;
         export:*|import:*)
             [[ $3 != -* ]] && compgen -f -- "$3" ;;
@@ -56,7 +58,7 @@ _cevctl_after_equals() {
 }
 
 _cevctl_words() {
-    local commands="events query timeline exit-code emit export import status version help"
+    local commands="events query timeline exit-code emit export import status verify version help"
     local common="--user --system --json --help"
 
     case $1 in
@@ -75,6 +77,8 @@ _cevctl_words() {
             echo "container pod image volume network secret artifact machine system" \
                 "--id --name --image --engine --time --attribute --exit-code --exec-id --pod-id" \
                 "--network --health-status --error --reason --uid --oom-killed --detail $common" ;;
+        verify)
+            echo "--repair --directory --config $common" ;;
         help)
             echo "$commands" ;;
         *)

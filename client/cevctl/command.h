@@ -83,4 +83,5 @@ extern const Command command_timeline;
 extern const Command command_export;
 extern const Command command_import;
 extern const Command command_status;
+extern const Command command_verify;
 extern const Command command_version;

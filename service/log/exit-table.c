@@ -311,22 +311,44 @@ static int start_anew(ExitTable *table, int directory_fd)
         return table->fd < 0 ? table->fd : 0;
 }
 
-int exit_table_open(int directory_fd, sd_id128_t epoch, ExitTable **ret)
+static int open_existing(ExitTable *table, int directory_fd, int flags)
+{
+        struct stat st;
+
+        table->fd = openat(directory_fd, EXIT_TABLE_NAME,
+                           flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+        if (table->fd < 0 || fstat(table->fd, &st) < 0)
+                return -errno;
+        return S_ISREG(st.st_mode) ? read_header(table, &st) : -EBADMSG;
+}
+
+int exit_table_open_existing(int directory_fd, sd_id128_t epoch, ExitTable **ret)
 {
         _cleanup_(exit_table_freep) ExitTable *table = NULL;
-        struct stat st;
-        int r = -ENOENT;
+        int r;
 
         table = calloc(1, sizeof(ExitTable));
         if (!table)
                 return -ENOMEM;
         table->epoch = epoch;
-        table->fd = openat(directory_fd, EXIT_TABLE_NAME,
-                           O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-        if (table->fd >= 0)
-                r = fstat(table->fd, &st) < 0 ? -errno
-                    : !S_ISREG(st.st_mode)    ? -EBADMSG
-                                              : read_header(table, &st);
+        r = open_existing(table, directory_fd, O_RDONLY);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(table);
+        return 0;
+}
+
+int exit_table_open(int directory_fd, sd_id128_t epoch, ExitTable **ret)
+{
+        _cleanup_(exit_table_freep) ExitTable *table = NULL;
+        int r;
+
+        table = calloc(1, sizeof(ExitTable));
+        if (!table)
+                return -ENOMEM;
+        table->epoch = epoch;
+        r = open_existing(table, directory_fd, O_RDWR);
         if (r < 0)
                 r = start_anew(table, directory_fd);
         if (r < 0)
@@ -394,6 +416,13 @@ static bool ending_of(const EventFields *event, Ending *ret)
         return *ending.id;
 }
 
+/* How an entry says it. */
+static uint64_t value_of(const Ending *ending)
+{
+        return ending->time_msec << TIME_SHIFT |
+               (ending->known ? KNOWN | (uint64_t)(ending->code - CODE_MIN) : 0);
+}
+
 bool exit_table_concerns(const EventFields *event)
 {
         Ending ending;
@@ -401,43 +430,51 @@ bool exit_table_concerns(const EventFields *event)
         return ending_of(event, &ending);
 }
 
-/* Whether what is known stays. */
-static bool is_settled(const Ending *ending, uint64_t value)
+static ExitWord word_of(const ExitTable *table, const Ending *ending)
 {
-        if (!ending->replaces)
+        return (ExitWord){
+                .key = key_of(table, ending->kind, ending->id),
+                .value = value_of(ending),
+                .exec = ending->kind == EXIT_EXEC,
+                .replaces = ending->replaces,
+                .late = ending->late,
+        };
+}
+
+bool exit_word_is_settled(const ExitWord *word, uint64_t value)
+{
+        if (!word->replaces)
                 return value & KNOWN;
-        return ending->late && ending->time_msec < value >> TIME_SHIFT;
+        return word->late && word->value >> TIME_SHIFT < value >> TIME_SHIFT;
 }
 
 int exit_table_put(ExitTable *table, const EventFields *event)
 {
         uint8_t bucket[BLOCK_CONTENT], *entry;
         uint32_t number;
-        uint64_t key, value;
+        ExitWord word;
         Ending ending;
         int r;
 
         if (!ending_of(event, &ending))
                 return 0;
-        key = key_of(table, ending.kind, ending.id);
-        r = find_bucket(table, key, &number, bucket);
+        word = word_of(table, &ending);
+        r = find_bucket(table, word.key, &number, bucket);
         if (r == -ENOSPC) {
                 table->n_entries = (uint64_t)table->n_buckets * BUCKET_FILL;
                 return -EAGAIN;
         }
         if (r < 0)
                 return r;
-        value = ending.known ? KNOWN | (uint64_t)(ending.code - CODE_MIN) : 0;
-        value |= ending.time_msec << TIME_SHIFT;
-        entry = find_entry(bucket, key);
-        if (entry && is_settled(&ending, get64(entry + 8)))
+        entry = find_entry(bucket, word.key);
+        if (entry && exit_word_is_settled(&word, get64(entry + 8)))
                 return 0;
-        if (entry && get64(entry + 8) == value)
+        if (entry && get64(entry + 8) == word.value)
                 return 0;
         if (entry)
-                put64(entry + 8, value);
+                put64(entry + 8, word.value);
         else
-                add_entry(bucket, key, value);
+                add_entry(bucket, word.key, word.value);
         r = block_write(table->fd, (uint64_t)number + 1, bucket);
         if (r < 0)
                 return r;
@@ -477,4 +514,41 @@ int exit_table_find(const ExitTable *table, ExitKind kind, const char *id, int32
 
         *ret_code = (int32_t)(value & 0xffff) + CODE_MIN;
         return 1;
+}
+
+/* ---- checking ---- */
+
+bool exit_table_word(const ExitTable *table, const EventFields *event, ExitWord *ret)
+{
+        Ending ending;
+
+        if (!ending_of(event, &ending))
+                return false;
+        *ret = word_of(table, &ending);
+        return true;
+}
+
+int exit_table_value(const ExitTable *table, uint64_t key, uint64_t *ret)
+{
+        uint8_t bucket[BLOCK_CONTENT];
+        uint32_t number;
+        int r;
+
+        r = find_bucket(table, key, &number, bucket);
+        if (r > 0)
+                *ret = get64(find_entry(bucket, key) + 8);
+        return r == -ENOSPC ? 0 : r;
+}
+
+int exit_table_check(const ExitTable *table)
+{
+        for (uint64_t i = 0; i < table->n_buckets; i++) {
+                uint8_t bucket[BLOCK_CONTENT];
+                int r;
+
+                r = block_read_sparse(table->fd, i + 1, bucket);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
 }

@@ -37,6 +37,10 @@ typedef struct ExitTable ExitTable;
  */
 int exit_table_open(int directory_fd, sd_id128_t epoch, ExitTable **ret);
 
+/* Opens the one that is there, to look at: nothing may be put in. Returns -ENOENT, -EBADMSG for
+ * what is none of that history. */
+int exit_table_open_existing(int directory_fd, sd_id128_t epoch, ExitTable **ret);
+
 /* Takes NULL; returns NULL. What was put in since the last exit_table_sync() may be lost. */
 ExitTable *exit_table_free(ExitTable *table);
 
@@ -70,3 +74,25 @@ int exit_table_sync(ExitTable *table, uint64_t seq);
 
 /* Returns 1 with the code, 0 if the table does not tell, or negative errno. */
 int exit_table_find(const ExitTable *table, ExitKind kind, const char *id, int32_t *ret_code);
+
+/* For whoever checks it against the log. What an event says of something's end, and what the table
+ * says of the same. */
+typedef struct ExitWord {
+        uint64_t key, value;
+        bool exec;     /* else a container */
+        bool replaces; /* what was said before; else the first that has a code counts */
+        bool late;     /* replaces only what is not of a later time */
+} ExitWord;
+
+/* Whether what was said before, a value, stays when the word comes. */
+bool exit_word_is_settled(const ExitWord *word, uint64_t value);
+
+/* False if nothing ended. */
+bool exit_table_word(const ExitTable *table, const EventFields *event, ExitWord *ret);
+
+/* Returns 1, or 0 if nothing has the key, or negative errno. A value is equal to what a word of an
+ * event has if it says the same. */
+int exit_table_value(const ExitTable *table, uint64_t key, uint64_t *ret);
+
+/* Reads all of it: 0 if every block is intact. */
+int exit_table_check(const ExitTable *table);

@@ -19,6 +19,7 @@ struct Exits {
         Filter *filter;   /* owned: of what ends */
         RecordParser parser;
         LogReader *reader; /* owned: behind what is in the table; NULL: that is all there is */
+        uint64_t oldest;   /* in the history, when the reader was made */
         uint64_t seq;      /* all endings up to here are in the table */
         uint64_t segment;  /* ID of the one that the seq is in */
 };
@@ -113,6 +114,9 @@ static int feed(Exits *exits)
 {
         if (exits->seq == eventlog_newest_seq(exits->log))
                 return 0;
+        /* What it did not come to may be in the segments of exit codes by now. */
+        if (exits->oldest != eventlog_oldest_seq(exits->log))
+                exits->reader = log_reader_free(exits->reader);
         if (!exits->reader) {
                 /* What the history does not have any more is kept apart. */
                 const LogQuestion question = {
@@ -125,6 +129,7 @@ static int feed(Exits *exits)
                 r = log_reader_new(exits->log, &question, &exits->reader);
                 if (r < 0)
                         return r;
+                exits->oldest = eventlog_oldest_seq(exits->log);
         }
 
         for (unsigned n = 0; n < RECORDS_PER_STEP; n++) {
@@ -141,6 +146,10 @@ static int feed(Exits *exits)
                 }
                 if (r <= 0 || r == LOG_READER_AGAIN)
                         return r < 0 ? r : r > 0;
+                /* All segments of exit codes are read: what is older must not take the place of
+                 * what came behind it. */
+                if (log_reader_seq(exits->reader) <= exits->seq)
+                        continue;
                 r = record_parser_read(&exits->parser, line, length, &event);
                 if (r == -ENOMEM)
                         return r;

@@ -299,6 +299,24 @@ static int may_have(const KeyFilter *filter, uint32_t key)
         return 1;
 }
 
+int key_filter_may_have(const KeyFilter *filter, uint64_t key)
+{
+        return may_have(filter, (uint32_t)key);
+}
+
+int key_filter_check(const KeyFilter *filter)
+{
+        for (uint64_t i = 0; i < filter->n_blocks; i++) {
+                uint8_t block[BLOCK_CONTENT];
+                int r;
+
+                r = blocks_read(filter->fd, i + 1, 1, block);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
 static int clause_may_match(const KeyFilter *filter, const IndexClause *clause)
 {
         for (size_t i = 0; i < clause->n_terms; i++) {

@@ -45,6 +45,13 @@ uint64_t key_filter_end_seq(const KeyFilter *filter);
  * errno. */
 int key_filter_may_match(const KeyFilter *filter, const IndexPlan *plan);
 
+/* Whether a record in the range may have a key of this history. Returns 1 or 0, or negative errno.
+ */
+int key_filter_may_have(const KeyFilter *filter, uint64_t key);
+
+/* Reads all of it: 0 if every block is intact. */
+int key_filter_check(const KeyFilter *filter);
+
 /* For about so many keys. Returns -ENOMEM. */
 int key_filter_builder_new(uint64_t first_seq, uint64_t n_keys, KeyFilterBuilder **ret);
 

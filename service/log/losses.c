@@ -63,13 +63,34 @@ static uint64_t number_of(const EventFields *event, const char *key)
         return json_object_get_uint64(value);
 }
 
+static bool is_loss(const EventFields *event)
+{
+        return strcmp(event->type, "system") == 0 && strcmp(event->status, "lost") == 0;
+}
+
+bool loss_event_range(const EventFields *event, uint64_t *ret_first_seq, uint64_t *ret_last_seq)
+{
+        uint64_t first_seq, last_seq;
+
+        if (!is_loss(event))
+                return false;
+        first_seq = number_of(event, "lost_first_seq");
+        last_seq = number_of(event, "lost_last_seq");
+        if (first_seq == 0 || last_seq < first_seq)
+                return false;
+
+        *ret_first_seq = first_seq;
+        *ret_last_seq = last_seq;
+        return true;
+}
+
 /* What was said to be lost is lost with what says it. */
 static void add_event(Loss *loss, const EventFields *event)
 {
         uint64_t first_seq;
 
         add_time(loss, event->time_nsec, event->time_nsec + 1);
-        if (strcmp(event->type, "system") != 0 || strcmp(event->status, "lost") != 0)
+        if (!is_loss(event))
                 return;
         add_time(loss, number_of(event, "lost_since_nsec"), number_of(event, "lost_until_nsec"));
         first_seq = number_of(event, "lost_first_seq");

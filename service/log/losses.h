@@ -8,6 +8,7 @@
  * what was lost.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,6 +46,9 @@ void losses_add(Losses *losses, int error, uint64_t seq, const char *line, size_
 /* Numbers that may have been given before a crash: which of them, and to what, nobody knows. */
 void losses_add_unknown(Losses *losses, uint64_t first_seq, uint64_t last_seq, uint64_t since_nsec,
                         uint64_t until_nsec);
+
+/* Which numbers an event says are lost; false if it says nothing of the kind. */
+bool loss_event_range(const EventFields *event, uint64_t *ret_first_seq, uint64_t *ret_last_seq);
 
 /* The event that says it. Returns -ENOMEM. */
 int loss_event_new(const Loss *loss, Event **ret);

@@ -128,6 +128,34 @@ static int make_file(int directory_fd)
         return TAKE_FD(fd);
 }
 
+static bool is_blank(const char slot[static SLOT_SIZE])
+{
+        return slot[0] == ' ' && memcmp(slot, slot + 1, SLOT_SIZE - 1) == 0;
+}
+
+int reservation_check(int directory_fd)
+{
+        char slots[SLOT_SIZE * N_SLOTS + 1];
+        _cleanup_close_ int fd = -1;
+        Reservation ignored;
+        ssize_t n;
+
+        fd = segment_open(directory_fd, RESERVATION_NAME, false);
+        if (fd < 0)
+                return fd;
+        n = pread(fd, slots, sizeof(slots), 0);
+        if (n < 0)
+                return -errno;
+        if (n != sizeof(slots) - 1)
+                return -EBADMSG;
+        for (unsigned i = 0; i < N_SLOTS; i++)
+                if (!is_blank(slots + i * SLOT_SIZE) &&
+                    !parse_slot(slots + i * SLOT_SIZE, &ignored))
+                        return -EBADMSG;
+
+        return 0;
+}
+
 int reservation_load(int directory_fd, sd_id128_t epoch, Reservation *ret)
 {
         char slots[SLOT_SIZE * N_SLOTS];

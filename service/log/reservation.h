@@ -33,5 +33,8 @@ typedef struct Reservation {
  */
 int reservation_load(int directory_fd, sd_id128_t epoch, Reservation *ret);
 
+/* 0 if all of the file is as we write it; -ENOENT, -EBADMSG or another negative errno. */
+int reservation_check(int directory_fd);
+
 /* Durably; makes the file if it is not there. The generation grows by one. */
 int reservation_store(int directory_fd, Reservation *reservation);
