@@ -49,7 +49,19 @@ static int add(KeyFilters *filters, int directory_fd, uint64_t first_seq, sd_id1
         return 0;
 }
 
-int key_filters_find(KeyFilters *filters, int directory_fd, sd_id128_t epoch)
+static void remove_at(KeyFilters *filters, int directory_fd, size_t i)
+{
+        char name[KEY_FILTER_NAME_SIZE];
+
+        key_filter_name(key_filter_first_seq(filters->filters[i]), name);
+        unlinkat(directory_fd, name, 0);
+        key_filter_free(filters->filters[i]);
+        filters->n--;
+        memmove(filters->filters + i, filters->filters + i + 1,
+                (filters->n - i) * sizeof(KeyFilter *));
+}
+
+int key_filters_find(KeyFilters *filters, int directory_fd, sd_id128_t epoch, uint64_t next_seq)
 {
         _cleanup_closedir_ DIR *folder = NULL;
         struct dirent *entry;
@@ -69,7 +81,12 @@ int key_filters_find(KeyFilters *filters, int directory_fd, sd_id128_t epoch)
                 if (r < 0)
                         unlinkat(directory_fd, entry->d_name, 0);
         }
-        return -errno;
+        if (errno > 0)
+                return -errno;
+        for (size_t i = filters->n; i-- > 0;)
+                if (key_filter_end_seq(filters->filters[i]) > next_seq)
+                        remove_at(filters, directory_fd, i);
+        return 0;
 }
 
 const KeyFilter *key_filters_covering(const KeyFilters *filters, uint64_t first_seq,
@@ -88,18 +105,6 @@ const KeyFilter *key_filters_covering(const KeyFilters *filters, uint64_t first_
         if (low == 0 || key_filter_end_seq(filters->filters[low - 1]) < end_seq)
                 return NULL;
         return filters->filters[low - 1];
-}
-
-static void remove_at(KeyFilters *filters, int directory_fd, size_t i)
-{
-        char name[KEY_FILTER_NAME_SIZE];
-
-        key_filter_name(key_filter_first_seq(filters->filters[i]), name);
-        unlinkat(directory_fd, name, 0);
-        key_filter_free(filters->filters[i]);
-        filters->n--;
-        memmove(filters->filters + i, filters->filters + i + 1,
-                (filters->n - i) * sizeof(KeyFilter *));
 }
 
 void key_filters_discard(KeyFilters *filters, int directory_fd, const KeyFilter *filter)

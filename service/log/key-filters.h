@@ -22,8 +22,9 @@ typedef struct KeyFilters {
 
 void key_filters_done(KeyFilters *filters);
 
-/* Finds those that are there. What is no filter is removed. */
-int key_filters_find(KeyFilters *filters, int directory_fd, sd_id128_t epoch);
+/* Finds those that are there. What is no filter is removed, and what tells of numbers from next_seq
+ * on: the history has lost them, and gives them again. */
+int key_filters_find(KeyFilters *filters, int directory_fd, sd_id128_t epoch, uint64_t next_seq);
 
 /* The one that all numbers first_seq <= number < end_seq are in; NULL if there is none. */
 const KeyFilter *key_filters_covering(const KeyFilters *filters, uint64_t first_seq,

@@ -129,6 +129,16 @@ static uint64_t active_written(const Store *store)
         return segment_written(&st);
 }
 
+/* An index of that name is of a segment that somebody took away, and whose numbers came again. What
+ * cannot be removed is no file either, and so no index. */
+static void remove_index(const Store *store, const Segment *segment)
+{
+        char name[SEGMENT_NAME_SIZE];
+
+        segment_index_name(segment, name);
+        (void)unlinkat(store->directory_fd, name, 0);
+}
+
 /* Gives the active segment its last name. One without events gives way to the next instead. */
 static int seal(Store *store, uint64_t next_first_seq)
 {
@@ -150,6 +160,7 @@ static int seal(Store *store, uint64_t next_first_seq)
         r = store_set_aside(store, name);
         if (r < 0)
                 return r;
+        remove_index(store, &sealed);
         if (renameat2(store->directory_fd, SEGMENT_ACTIVE_NAME, store->directory_fd, name,
                       RENAME_NOREPLACE) < 0)
                 return -errno;
@@ -378,7 +389,7 @@ int store_open(Store *store, uint64_t *ret_newest_seq, uint64_t *ret_next_seq)
                 return r;
         }
         store->directory_fd = fd;
-        r = key_filters_find(&store->filters, fd, store->epoch);
+        r = key_filters_find(&store->filters, fd, store->epoch, recovery.next_seq);
         if (r < 0) {
                 store_close(store);
                 return fail(store, r, "The folder \"%s\" cannot be listed: %s.", store->directory,

@@ -262,7 +262,7 @@ static void test_what_is_written_is_synced(void)
         tap_eq_str(strchr(trace, 'w'), "wsw", "a batch");
         start_over((Faults){});
         history_fill(log, 2, 2, 1);
-        tap_eq_str(strchr(trace, 'w'), "wsrrswsw",
+        tap_eq_str(strchr(trace, 'w'), "wsurrswsw",
                    "a segment that is sealed, the next, and a batch");
 }
 

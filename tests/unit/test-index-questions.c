@@ -528,6 +528,71 @@ static void test_runs(void)
         tap_ok(n_runs >= 5, "mostly in runs: %u", n_runs);
 }
 
+/* ---- what is left of another past ---- */
+
+static void record_named(EventLog *log, const char *name)
+{
+        _cleanup_event_ Event *event = event_of(&(EventFields){
+                .type = "container", .status = "start", .name = name, .time_nsec = SAMPLE_TIME });
+        uint64_t seq;
+
+        must(eventlog_append(log, event, NULL, &seq) == 0 && eventlog_commit(log) == 0);
+}
+
+static unsigned count_named(EventLog *log, const char *name)
+{
+        _cleanup_(filter_freep) Filter *filter = NULL;
+        _cleanup_reader_ LogReader *reader = NULL;
+        char term[32], message[FILTER_MESSAGE_SIZE];
+        const char *const terms[] = { term, NULL };
+        const char *line;
+        unsigned n = 0;
+        size_t length;
+
+        snprintf(term, sizeof(term), "container=%s", name);
+        must(filter_new(terms, &filter, message) == 0);
+        must(log_reader_new(log, &(LogQuestion){ .filter = filter }, &reader) == 0);
+        while (history_next(reader, &line, &length) > 0)
+                n += memmem(line, length, name, strlen(name)) != NULL;
+        return n;
+}
+
+/*
+ * The newest segments are gone, as after a restored backup: numbers are given again. What was known
+ * of the old ones by their numbers must not be taken for the new ones.
+ */
+static void test_what_is_known_of_other_events(void)
+{
+        _scratch_ Scratch scratch = scratch_enter();
+        _cleanup_log_ EventLog *log = history_open(4096);
+        char command[256];
+
+        for (unsigned i = 0; i < 600; i++)
+                record_named(log, "past");
+        while (eventlog_tend(log) > 0)
+                ;
+        must(access(HISTORY "/events-00000000000000000001.filter", F_OK) == 0);
+        eventlog_free(TAKE_PTR(log));
+
+        snprintf(command, sizeof(command),
+                 "rm " HISTORY "/%s $(ls " HISTORY "/events-*.log | sed 1,3d)",
+                 SEGMENT_ACTIVE_NAME);
+        must(system(command) == 0);
+        log = history_open(4096);
+        must(eventlog_newest_seq(log) < 200);
+        for (unsigned i = 0; i < 600; i++)
+                record_named(log, "here");
+        tap_eq_u64(count_named(log, "here"), 600, "events with numbers that are given again");
+
+        /* It ends before the indexes of what was sealed are made. */
+        eventlog_free(TAKE_PTR(log));
+        log = history_open(4096);
+        tap_eq_u64(count_named(log, "here"), 600, "also after a restart");
+        while (eventlog_tend(log) > 0)
+                ;
+        tap_eq_u64(count_named(log, "here"), 600, "and when everything was made again");
+}
+
 int main(void)
 {
         test_random_questions();
@@ -537,5 +602,6 @@ int main(void)
         test_a_rare_event_costs_little();
         test_a_reader_that_waits();
         test_runs();
+        test_what_is_known_of_other_events();
         return tap_done();
 }
