@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +17,8 @@
 #include "log/losses.h"
 #include "log/record-parser.h"
 #include "log/reservation.h"
-#include "log/store.h"
+#include "log/store-exits.h"
+#include "log/store-lookup.h"
 #include "log/trimmer.h"
 #include "model/timestamp.h"
 
@@ -56,20 +56,6 @@ typedef struct Logfile {
         Reservation reservation;
 } Logfile;
 
-__attribute__((format(printf, 2, 3))) static void report(const Logfile *log, const char *format,
-                                                         ...)
-{
-        char sentence[512];
-        va_list args;
-
-        if (!log->store.report)
-                return;
-        va_start(args, format);
-        vsnprintf(sentence, sizeof(sentence), format, args);
-        va_end(args);
-        log->store.report(sentence, log->store.userdata);
-}
-
 /* Nothing is reserved: the numbers up to the newest are used, and all others are free. */
 static int release_reservation(Logfile *log)
 {
@@ -90,10 +76,10 @@ static void say_reserved(Logfile *log)
 {
         const Reservation *found = &log->reservation;
 
-        report(log,
-               "The service ended while the history could not be written: numbers go on with "
-               "%" PRIu64 ".",
-               log->next_seq);
+        store_report(&log->store,
+                     "The service ended while the history could not be written: numbers go on with "
+                     "%" PRIu64 ".",
+                     log->next_seq);
         losses_add_unknown(&log->losses, found->first_seq, found->last_seq, found->since_nsec,
                            timestamp_now());
 }
@@ -110,20 +96,22 @@ static void take_reservation(Logfile *log)
 
         r = reservation_load(log->store.directory_fd, log->store.epoch, found);
         if (r == -EBADMSG)
-                report(log,
-                       "\"%s\" in the folder of the history is damaged: whether the service ended "
-                       "while the history could not be written is not known.",
-                       RESERVATION_NAME);
+                store_report(
+                        &log->store,
+                        "\"%s\" in the folder of the history is damaged: whether the service ended "
+                        "while the history could not be written is not known.",
+                        RESERVATION_NAME);
         if (r == -ENOENT || r == -EBADMSG) {
                 *found = (Reservation){};
                 r = release_reservation(log);
         }
         if (r < 0) {
                 *found = (Reservation){ .epoch = log->store.epoch };
-                report(log,
-                       "\"%s\" in the folder of the history cannot be used (%s): if the history "
-                       "cannot be written, nothing can be published either.",
-                       RESERVATION_NAME, strerror(-r));
+                store_report(
+                        &log->store,
+                        "\"%s\" in the folder of the history cannot be used (%s): if the history "
+                        "cannot be written, nothing can be published either.",
+                        RESERVATION_NAME, strerror(-r));
                 return;
         }
 
@@ -228,7 +216,8 @@ static void drop_oldest(Logfile *log)
         size_t length;
 
         if (log->dropped_seq < log->batch.first_seq - 1 || log->dropped_seq == 0)
-                report(log, "No more events can wait for the history: the oldest are dropped.");
+                store_report(&log->store,
+                             "No more events can wait for the history: the oldest are dropped.");
         for (size_t i = 0; i < n_lines && batch_next(&log->batch, seq, &line, &length, &seq); i++) {
                 _cleanup_(event_unrefp) Event *event = NULL;
                 const EventFields *fields;
@@ -334,7 +323,7 @@ static int write_or_give_room(Logfile *log, size_t size, uint64_t *ret_offset)
         r = write_batch(log, size, ret_offset);
         if ((r == -ENOSPC || r == -EDQUOT) && !log->gave_room && store->n_segments > 2 &&
             store_drop_oldest(store) > 0) {
-                report(log, "The disk is full: the oldest segment was removed.");
+                store_report(&log->store, "The disk is full: the oldest segment was removed.");
                 log->gave_room = true;
                 r = write_batch(log, size, ret_offset);
         }

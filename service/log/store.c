@@ -13,17 +13,17 @@
 
 #include "base/cleanup.h"
 #include "base/utf8.h"
-#include "log/exit-records.h"
 #include "log/folder.h"
 #include "log/recovery.h"
 #include "log/segment-index.h"
+#include "log/store-exits.h"
 #include "model/timestamp.h"
 
 int store_init(Store *store, const char *directory,
-               void (*report_function)(const char *sentence, void *userdata), void *userdata)
+               void (*report)(const char *sentence, void *userdata), void *userdata)
 {
         *store = (Store){
-                .report = report_function,
+                .report = report,
                 .userdata = userdata,
                 .directory_fd = -1,
                 .active_fd = -1,
@@ -40,18 +40,12 @@ static void forget_last(Store *store)
         segment_index_free(last->index);
 }
 
-static void forget_exits(Store *store)
-{
-        while (store->n_exits > 0)
-                segment_index_free(store->exits[--store->n_exits].index);
-}
-
 void store_close(Store *store)
 {
         while (store->n_segments > 0)
                 forget_last(store);
         free(TAKE_PTR(store->segments));
-        forget_exits(store);
+        store_exits_forget(store);
         free(TAKE_PTR(store->exits));
         key_filters_done(&store->filters);
         json_object_put(TAKE_PTR(store->positions));
@@ -81,8 +75,7 @@ __attribute__((format(printf, 3, 4))) static int fail(Store *store, int error, c
         return error;
 }
 
-__attribute__((format(printf, 2, 3))) static void report(const Store *store, const char *format,
-                                                         ...)
+void store_report(const Store *store, const char *format, ...)
 {
         char sentence[RECOVERY_FAILURE_SIZE];
         va_list args;
@@ -115,7 +108,7 @@ int store_set_aside(Store *store, const char *name)
         if (renameat(store->directory_fd, name, store->directory_fd, other) < 0)
                 return -errno;
 
-        report(store, "\"%s\" was in the way, and is \"%s\" now.", name, other);
+        store_report(store, "\"%s\" was in the way, and is \"%s\" now.", name, other);
         return 0;
 }
 
@@ -260,51 +253,6 @@ int store_sync(Store *store)
         return fsync(store->directory_fd) < 0 ? -errno : 0;
 }
 
-/* ---- segments of exit codes ---- */
-
-int store_exits_reserve(Store *store)
-{
-        Segment *exits;
-
-        exits = reallocarray(store->exits, store->n_exits + 1, sizeof(Segment));
-        if (!exits)
-                return -ENOMEM;
-        store->exits = exits;
-        if (!store->spare_index)
-                store->spare_index = segment_index_new();
-        return store->spare_index ? 0 : -ENOMEM;
-}
-
-void store_exits_written(Store *store, const Segment *segment, bool newest_replaced)
-{
-        bool replaced = newest_replaced && store->n_exits > 0;
-        Segment *exits = store->exits + (replaced ? store->n_exits - 1 : store->n_exits++);
-        SegmentIndex *index = replaced ? exits->index : TAKE_PTR(store->spare_index);
-
-        if (replaced)
-                segment_index_discard(index, store->directory_fd, exits);
-        *exits = *segment;
-        exits->id = ++store->last_segment_id;
-        exits->index = index;
-}
-
-int store_exits_drop_oldest(Store *store)
-{
-        char name[SEGMENT_NAME_SIZE];
-
-        if (store->n_exits == 0)
-                return 0;
-        segment_name(store->exits, name);
-        if (unlinkat(store->directory_fd, name, 0) < 0 && errno != ENOENT)
-                return -errno;
-
-        segment_index_discard(store->exits[0].index, store->directory_fd, store->exits);
-        segment_index_free(store->exits[0].index);
-        store->n_exits--;
-        memmove(store->exits, store->exits + 1, store->n_exits * sizeof(Segment));
-        return 0;
-}
-
 /* ---- opening ---- */
 
 static int take_folder(Store *store, int *ret_fd)
@@ -348,23 +296,6 @@ static int adopt(Store *store, Recovery *recovery)
         return 0;
 }
 
-static int find_exits(Store *store)
-{
-        int r;
-
-        r = exit_records_list(store->directory_fd, store->epoch, store->report, store->userdata,
-                              &store->exits, &store->n_exits);
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < store->n_exits; i++) {
-                store->exits[i].id = ++store->last_segment_id;
-                store->exits[i].index = segment_index_new();
-                if (!store->exits[i].index)
-                        return -ENOMEM;
-        }
-        return 0;
-}
-
 int store_open(Store *store, uint64_t *ret_newest_seq, uint64_t *ret_next_seq)
 {
         char failure[RECOVERY_FAILURE_SIZE];
@@ -395,7 +326,7 @@ int store_open(Store *store, uint64_t *ret_newest_seq, uint64_t *ret_next_seq)
                 return fail(store, r, "The folder \"%s\" cannot be listed: %s.", store->directory,
                             strerror(-r));
         }
-        r = find_exits(store);
+        r = store_exits_find(store);
         if (r < 0) {
                 store_close(store);
                 return fail(store, r, "The exit codes in \"%s\" cannot be found: %s.",
@@ -441,12 +372,12 @@ static void give_up_segment(Store *store, int error)
 {
         Segment *active = active_segment(store);
 
-        report(store, "Writing \"%s\" failed (%s): it is sealed, and a new segment is tried.",
-               SEGMENT_ACTIVE_NAME, strerror(-error));
+        store_report(store, "Writing \"%s\" failed (%s): it is sealed, and a new segment is tried.",
+                     SEGMENT_ACTIVE_NAME, strerror(-error));
         /* If this fails too, readers still stop where the next segment's numbers start. */
         if (ftruncate(store->active_fd, (off_t)active->size) < 0)
-                report(store, "\"%s\" cannot be cut back either: %s.", SEGMENT_ACTIVE_NAME,
-                       strerror(errno));
+                store_report(store, "\"%s\" cannot be cut back either: %s.", SEGMENT_ACTIVE_NAME,
+                             strerror(errno));
         close(TAKE_FD(store->active_fd));
 }
 
@@ -467,8 +398,8 @@ static int check_active(Store *store)
         if (named.st_ino == ours.st_ino && (uint64_t)ours.st_size >= active->size)
                 return 0;
 
-        report(store, "\"%s\" was removed or cut by somebody else: a new segment is started.",
-               name);
+        store_report(store, "\"%s\" was removed or cut by somebody else: a new segment is started.",
+                     name);
         close(TAKE_FD(store->active_fd));
         if (named.st_ino == ours.st_ino) {
                 active->size = (uint64_t)ours.st_size;
@@ -496,12 +427,12 @@ static int check_folder(Store *store)
         if (faccessat(fd, SEGMENT_ACTIVE_NAME, F_OK, AT_SYMLINK_NOFOLLOW) >= 0)
                 return -EEXIST;
 
-        report(store, "The folder \"%s\" was removed, and made again.", store->directory);
+        store_report(store, "The folder \"%s\" was removed, and made again.", store->directory);
         close(store->directory_fd);
         store->directory_fd = TAKE_FD(fd);
         while (store->n_segments > 0)
                 forget_last(store);
-        forget_exits(store);
+        store_exits_forget(store);
         key_filters_done(&store->filters);
         return 0;
 }
@@ -559,173 +490,7 @@ int store_write(Store *store, const char *bytes, size_t size, uint64_t *ret_offs
         return 0;
 }
 
-/* ---- indexes ---- */
-
-static Segment *segment_with_id(Store *store, uint64_t id)
-{
-        for (size_t i = 0; i < store->n_segments; i++)
-                if (store->segments[i].id == id)
-                        return store->segments + i;
-        for (size_t i = 0; i < store->n_exits; i++)
-                if (store->exits[i].id == id)
-                        return store->exits + i;
-
-        return NULL;
-}
-
 void store_index_add(Store *store, uint64_t offset, size_t length, const EventFields *event)
 {
         segment_index_add(active_segment(store)->index, offset, length, event);
-}
-
-Index store_index(Store *store, const Segment *segment)
-{
-        Segment *ours = segment_with_id(store, segment->id);
-
-        if (!ours)
-                return (Index){};
-        return segment_index_get(ours->index, store->directory_fd, ours, store->epoch);
-}
-
-void store_discard_index(Store *store, const Segment *segment)
-{
-        Segment *ours = segment_with_id(store, segment->id);
-        char name[SEGMENT_NAME_SIZE];
-
-        if (!ours)
-                return;
-        segment_index_name(ours, name);
-        report(store, "The index \"%s\" is damaged, and is made again.", name);
-        segment_index_discard(ours->index, store->directory_fd, ours);
-}
-
-/* Returns 1 if there is more to do. */
-static int tend_segments(Store *store, Segment *segments, size_t n)
-{
-        for (size_t i = n; i-- > 0;) {
-                char name[SEGMENT_NAME_SIZE];
-                int r;
-
-                r = segment_index_step(segments[i].index, store->directory_fd, segments + i,
-                                       store->epoch);
-                if (r > 0)
-                        return 1;
-                if (r < 0) {
-                        segment_name(segments + i, name);
-                        report(store, "\"%s\" has no index (%s): it is read through when asked.",
-                               name, strerror(-r));
-                }
-        }
-        return 0;
-}
-
-int store_tend(Store *store)
-{
-        if (tend_segments(store, store->segments, store->n_segments) > 0)
-                return 1;
-        if (tend_segments(store, store->exits, store->n_exits) > 0)
-                return 1;
-        return key_filters_tend(&store->filters, store->directory_fd, store->epoch, store->segments,
-                                store->n_segments);
-}
-
-/* ---- reading ---- */
-
-void store_report_damage(Store *store, uint64_t segment_id, uint64_t offset)
-{
-        Segment *segment = segment_with_id(store, segment_id);
-        char name[SEGMENT_NAME_SIZE];
-
-        if (!segment || segment->damage_reported)
-                return;
-        segment->damage_reported = true;
-        segment_name(segment, name);
-        report(store, "\"%s\" is damaged at byte %" PRIu64 ": such lines are left out.", name,
-               offset);
-}
-
-const Segment *store_exits_from(const Store *store, uint64_t first_seq)
-{
-        for (size_t i = 0; i < store->n_exits; i++)
-                if (store->exits[i].first_seq >= first_seq)
-                        return store->exits + i;
-
-        return NULL;
-}
-
-uint64_t store_size(const Store *store)
-{
-        uint64_t size = 0;
-
-        for (size_t i = 0; i < store->n_segments; i++)
-                size += store->segments[i].size;
-        return size;
-}
-
-/* The number of segments that start at or before a number. */
-static size_t count_up_to(const Store *store, uint64_t seq)
-{
-        size_t low = 0, high = store->n_segments;
-
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-
-                if (store->segments[middle].first_seq <= seq)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        return low;
-}
-
-const Segment *store_segment_of(const Store *store, uint64_t seq)
-{
-        size_t n = count_up_to(store, seq);
-
-        if (store->n_segments == 0)
-                return NULL;
-        return store->segments + n - (n > 0);
-}
-
-const Segment *store_segment_after(const Store *store, uint64_t first_seq)
-{
-        size_t n = count_up_to(store, first_seq);
-
-        return n < store->n_segments ? store->segments + n : NULL;
-}
-
-/* Whether a filter rules the segment out; *ret_end is where its range ends. */
-static bool is_ruled_out(Store *store, const Segment *segment, const IndexPlan *plan,
-                         uint64_t *passed, uint64_t *ret_end)
-{
-        const Segment *next = store_segment_after(store, segment->first_seq);
-        const KeyFilter *filter;
-        int r;
-
-        if (!next || *passed >= next->first_seq)
-                return false;
-        filter = key_filters_covering(&store->filters, segment->first_seq, next->first_seq);
-        if (!filter)
-                return false;
-        r = key_filter_may_match(filter, plan);
-        if (r < 0) {
-                key_filters_discard(&store->filters, store->directory_fd, filter);
-                return false;
-        }
-
-        *ret_end = key_filter_end_seq(filter);
-        if (r > 0)
-                *passed = *ret_end;
-        return r == 0;
-}
-
-const Segment *store_segment_for(Store *store, uint64_t first_seq, const IndexPlan *plan,
-                                 uint64_t *passed)
-{
-        const Segment *next = store_segment_after(store, first_seq);
-        uint64_t end;
-
-        while (next && plan->n_clauses > 0 && is_ruled_out(store, next, plan, passed, &end))
-                next = store_segment_after(store, end - 1);
-        return next;
 }

@@ -3,8 +3,9 @@
 
 /*
  * Store: the segments of a history in their folder, which it holds alone. It finds them, starts and
- * seals them, appends bytes durably, and removes the oldest. What the bytes mean is the business of
- * log/eventlog.h.
+ * seals them, appends bytes durably, and removes the oldest. Which of them a question needs is in
+ * log/store-lookup.h, those of exit codes alone are in log/store-exits.h. What the bytes mean is
+ * the business of log/logfile.h.
  *
  * A segment is sealed where it was good when nobody knows any more what is on the disk: after a
  * failed fsync, which is never tried again.
@@ -48,6 +49,10 @@ int store_init(Store *store, const char *directory,
                void (*report)(const char *sentence, void *userdata), void *userdata);
 void store_done(Store *store);
 
+/* Says a sentence to whoever wants to know what was found or done in the folder. */
+__attribute__((format(printf, 2, 3))) void store_report(const Store *store, const char *format,
+                                                        ...);
+
 /*
  * Makes the folder if need be, locks it, repairs a torn tail. Returns negative errno with a
  * sentence in store->failure; it may be tried again.
@@ -80,43 +85,8 @@ int store_remove(Store *store, size_t index);
 /* A file of that name was rewritten: it has another content, and so another id. */
 void store_replaced(Store *store, size_t index, const Segment *segment);
 
-/* The same, of the newest segment of exit codes, or a new one behind it; returns -ENOMEM, before
- * which there is no sense in making it. */
-int store_exits_reserve(Store *store);
-void store_exits_written(Store *store, const Segment *segment, bool newest_replaced);
-int store_exits_drop_oldest(Store *store);
-
 /* Makes the names in the folder durable. */
 int store_sync(Store *store);
 
 /* A file of that name is not of this history: it keeps its content, under another name. */
 int store_set_aside(Store *store, const char *name);
-
-uint64_t store_size(const Store *store); /* bytes of all segments but those of exit codes */
-
-/* The segment that a number is in, and the one behind the one that starts with a number. NULL if
- * there is none; valid until the store changes. */
-const Segment *store_segment_of(const Store *store, uint64_t seq);
-const Segment *store_segment_after(const Store *store, uint64_t first_seq);
-
-/* What there is of a segment's index; valid until the store changes. */
-Index store_index(Store *store, const Segment *segment);
-
-/*
- * The first segment behind the one that starts with a number that may answer what the plan asks
- * for, as far as filters tell; NULL if there is none. *passed is 0 at first, and then the store's.
- */
-const Segment *store_segment_for(Store *store, uint64_t first_seq, const IndexPlan *plan,
-                                 uint64_t *passed);
-
-/* A reader met an index that is no good: it is made again. */
-void store_discard_index(Store *store, const Segment *segment);
-
-/* Does a step of what can wait: the files of indexes that are missing. Returns 1 if there is more.
- */
-int store_tend(Store *store);
-/* The segment of exit codes that starts with that number or, if there is none, a greater one. */
-const Segment *store_exits_from(const Store *store, uint64_t first_seq);
-
-/* A reader met a damaged line: said once a segment. */
-void store_report_damage(Store *store, uint64_t segment_id, uint64_t offset);

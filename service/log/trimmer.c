@@ -13,6 +13,8 @@
 #include "log/exit-records.h"
 #include "log/retention.h"
 #include "log/rewrite.h"
+#include "log/store-exits.h"
+#include "log/store-lookup.h"
 #include "log/thinning.h"
 #include "model/timestamp.h"
 
@@ -23,8 +25,6 @@
 /* A thinned segment takes room before it makes some. After so many failures in a row the segment is
  * left as it is, and the oldest goes instead. */
 #define THINNING_TRIES 3
-
-#define SENTENCE_SIZE 256
 
 struct Trimmer {
         Store *store; /* weak */
@@ -62,20 +62,6 @@ Trimmer *trimmer_free(Trimmer *trimmer)
         rewrite_free(trimmer->rewrite);
         free(trimmer);
         return NULL;
-}
-
-__attribute__((format(printf, 2, 3))) static void report(const Trimmer *trimmer, const char *format,
-                                                         ...)
-{
-        char sentence[SENTENCE_SIZE];
-        va_list args;
-
-        if (!trimmer->store->report)
-                return;
-        va_start(args, format);
-        vsnprintf(sentence, sizeof(sentence), format, args);
-        va_end(args);
-        trimmer->store->report(sentence, trimmer->store->userdata);
 }
 
 /* ---- free space ---- */
@@ -295,11 +281,12 @@ static int give_up(Trimmer *trimmer, int error)
         segment_name(store->segments + i, name);
         if (trimmer->step == RETENTION_THIN) {
                 store->segments[i].thinned = true;
-                report(trimmer, "Health checks cannot be taken out of \"%s\": %s.", name,
-                       strerror(-error));
+                store_report(trimmer->store, "Health checks cannot be taken out of \"%s\": %s.",
+                             name, strerror(-error));
                 return 1;
         }
-        report(trimmer, "The exit codes in \"%s\" cannot be kept: %s.", name, strerror(-error));
+        store_report(trimmer->store, "The exit codes in \"%s\" cannot be kept: %s.", name,
+                     strerror(-error));
         return store_remove(store, i) < 0 ? error : 1;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 
-#include "log/store.h"
+#include "log/store-lookup.h"
 #include "scratch.h"
 #include "tap.h"
 
