@@ -89,8 +89,10 @@ int bus_report(bool user, const sd_bus_error *error, int r)
         BusFailure failure;
 
         if (!error || !error->name) {
-                fprintf(stderr, "cevctl: The %s bus cannot be used: %s.\n",
-                        user ? "user" : "system", strerror(-r));
+                fprintf(stderr, "cevctl: The %s bus cannot be used: %s. %s\n",
+                        user ? "user" : "system", strerror(-r),
+                        user ? "Run it in a login session, or set DBUS_SESSION_BUS_ADDRESS."
+                             : "Start dbus.service, or ask the user's own service with --user.");
                 return STATUS_ERROR;
         }
 

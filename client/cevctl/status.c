@@ -76,9 +76,10 @@ static void print_history(const Page *p)
         fputs("   History: ", stdout);
         if (newest == 0)
                 fputs("no events yet", stdout);
-        else
-                printf("%" PRIu64 " events, %" PRIu64 " to %" PRIu64, newest - oldest + 1, oldest,
-                       newest);
+        else if (oldest == 0)
+                printf("no event is kept, the last was %" PRIu64, newest);
+        else /* how many they are nobody knows: some in between may have been taken out */
+                printf("events %" PRIu64 " to %" PRIu64, oldest, newest);
         fputs(", ", stdout);
         print_size(properties_number(p->service, "LogSize"));
         fputs(", ", stdout);
