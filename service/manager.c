@@ -21,11 +21,11 @@
 #include "sources/podman-log.h"
 
 /* Above this what waits is committed at once, and not after the others had their turn. */
-#define COMMIT_SIZE (1024 * 1024)
+#define COMMIT_SIZE (2 * 1024 * 1024)
 
 /* So many times a commit of what happened before we listened, for which nobody waits, lets the
  * source go on first: a sync costs as much as reading some hundred lines. */
-#define BACKLOG_TURNS 4
+#define BACKLOG_TURNS 8
 
 /* How soon a history that cannot be opened or written is tried again. */
 #define RETRY_USEC UINT64_C(5000000)

@@ -37,7 +37,8 @@ struct IndexMemory {
         List *lists; /* owned */
         size_t n_lists, n_lists_allocated;
 
-        /* Open addressing, at most half full: number of a list and 1; 0 is a free place. */
+        /* Open addressing, at most three quarters full: number of a list and 1; 0 is a free place.
+         */
         uint32_t *table;   /* owned */
         size_t table_size; /* a power of two */
 
@@ -115,7 +116,7 @@ static int grow_table(IndexMemory *index)
         size_t size = index->table_size > 0 ? index->table_size * 2 : 1024;
         uint32_t *table;
 
-        if (index->n_lists < index->table_size / 2)
+        if (index->n_lists < index->table_size / 4 * 3)
                 return 0;
         table = calloc(size, sizeof(uint32_t));
         if (!table)
@@ -160,14 +161,15 @@ static const uint8_t *list_bytes(const List *list)
         return is_inline(list) ? list->in : list->bytes;
 }
 
-/* A power of two, so that it need not be kept. */
+/* By doubling, so that it need not be kept; with what malloc adds to a piece it is a power of two.
+ */
 static uint32_t allocated_for(uint32_t size)
 {
-        uint32_t allocated = INLINE_SIZE * 2;
+        uint32_t piece = 32;
 
-        while (allocated < size)
-                allocated *= 2;
-        return allocated;
+        while (piece - sizeof(size_t) < size)
+                piece *= 2;
+        return piece - (uint32_t)sizeof(size_t);
 }
 
 /* Room for so many more bytes, which count from now on. Returns it, or NULL. */
