@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/little-endian.h"
 #include "log/block-file.h"
 #include "log/index-key.h"
 #include "model/timestamp.h"
@@ -62,20 +63,6 @@ struct ExitTable {
 };
 
 /* ---- blocks ---- */
-
-static uint64_t get64(const uint8_t *at)
-{
-        uint64_t number;
-
-        memcpy(&number, at, sizeof(number));
-        return le64toh(number);
-}
-
-static void put64(uint8_t *at, uint64_t number)
-{
-        number = htole64(number);
-        memcpy(at, &number, sizeof(number));
-}
 
 static int write_header(const ExitTable *table, int fd, uint32_t n_buckets)
 {

@@ -3,12 +3,10 @@
 
 /*
  * What the writer and the reader of an index file (log/index-file.h) have to agree on: the sizes of
- * its parts, where they stand, and how numbers are encoded.
+ * its parts, and where they stand.
  */
 
-#include <endian.h>
-#include <string.h>
-
+#include "base/little-endian.h"
 #include "log/block-file.h"
 #include "log/index-file.h"
 
@@ -34,39 +32,6 @@ struct IndexFile {
         uint64_t seed;
         uint32_t n_marks, n_buckets, n_posting_blocks;
 };
-
-/* They return the place behind what was put; the others go past what they took. */
-static inline uint8_t *put32(uint8_t *at, uint32_t number)
-{
-        number = htole32(number);
-        memcpy(at, &number, sizeof(number));
-        return at + sizeof(number);
-}
-
-static inline uint8_t *put64(uint8_t *at, uint64_t number)
-{
-        number = htole64(number);
-        memcpy(at, &number, sizeof(number));
-        return at + sizeof(number);
-}
-
-static inline uint32_t get32(const uint8_t **at)
-{
-        uint32_t number;
-
-        memcpy(&number, *at, sizeof(number));
-        *at += sizeof(number);
-        return le32toh(number);
-}
-
-static inline uint64_t get64(const uint8_t **at)
-{
-        uint64_t number;
-
-        memcpy(&number, *at, sizeof(number));
-        *at += sizeof(number);
-        return le64toh(number);
-}
 
 static inline uint64_t blocks_for(uint64_t size)
 {

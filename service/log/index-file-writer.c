@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -81,7 +83,7 @@ static void put_slot(uint8_t *buckets, uint32_t n_buckets, uint32_t key, uint32_
                 for (unsigned j = 0; j < n; j++, slot += SLOT_SIZE) {
                         const uint8_t *at = slot;
 
-                        if (get32(&at) == key) {
+                        if (take32(&at) == key) {
                                 put32(slot + 4, PLACE_DENSE);
                                 return;
                         }

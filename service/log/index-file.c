@@ -43,26 +43,26 @@ static int decode_header(const uint8_t block[static BLOCK_CONTENT], const IndexO
         bool same;
 
         if (memcmp(block, INDEX_FILE_MAGIC, sizeof(INDEX_FILE_MAGIC)) != 0 ||
-            get32(&at) != INDEX_FILE_FORMAT)
+            take32(&at) != INDEX_FILE_FORMAT)
                 return -EBADMSG;
         same = memcmp(at, owner->epoch.bytes, sizeof(owner->epoch.bytes)) == 0;
         at += sizeof(owner->epoch.bytes);
-        same = get64(&at) == owner->first_seq && same;
-        file->summary.size = get64(&at);
+        same = take64(&at) == owner->first_seq && same;
+        file->summary.size = take64(&at);
         if (!same || file->summary.size != owner->size)
                 return -ESTALE;
 
-        file->seed = get64(&at);
-        file->summary.first_seq = get64(&at);
-        file->summary.last_seq = get64(&at);
-        file->summary.min_nsec = get64(&at);
-        file->summary.max_nsec = get64(&at);
-        file->summary.first_offset = get32(&at);
-        file->summary.n_records = get32(&at);
-        file->summary.n_damaged = get32(&at);
-        file->n_marks = get32(&at);
-        file->n_buckets = get32(&at);
-        file->n_posting_blocks = get32(&at);
+        file->seed = take64(&at);
+        file->summary.first_seq = take64(&at);
+        file->summary.last_seq = take64(&at);
+        file->summary.min_nsec = take64(&at);
+        file->summary.max_nsec = take64(&at);
+        file->summary.first_offset = take32(&at);
+        file->summary.n_records = take32(&at);
+        file->summary.n_damaged = take32(&at);
+        file->n_marks = take32(&at);
+        file->n_buckets = take32(&at);
+        file->n_posting_blocks = take32(&at);
         return file->n_buckets > 0 ? 0 : -EBADMSG;
 }
 
@@ -177,13 +177,13 @@ static int look_in_bucket(const uint8_t bucket[static BLOCK_CONTENT], uint64_t k
                           uint32_t *ret_place)
 {
         const uint8_t *at = bucket;
-        uint32_t head = get32(&at);
+        uint32_t head = take32(&at);
         unsigned n = head & 0xffff;
 
         if (n > BUCKET_SLOTS)
                 return -EBADMSG;
         for (unsigned i = 0; i < n; i++) {
-                uint32_t low = get32(&at), place = get32(&at);
+                uint32_t low = take32(&at), place = take32(&at);
 
                 if (low == (uint32_t)key) {
                         *ret_place = place;
@@ -242,11 +242,11 @@ int index_file_bucket(const IndexFile *file, uint32_t i,
         r = blocks_read(file->fd, first_bucket(file) + i, 1, bucket);
         if (r < 0)
                 return r;
-        n = get32(&at) & 0xffff;
+        n = take32(&at) & 0xffff;
         if (n > BUCKET_SLOTS)
                 return -EBADMSG;
         for (unsigned j = 0; j < n; j++) {
-                keys[j] = get32(&at);
+                keys[j] = take32(&at);
                 at += SLOT_SIZE - 4;
         }
         *ret_n = n;
@@ -272,10 +272,10 @@ int index_file_marks(const IndexFile *file, const IndexMark **ret, size_t *ret_n
 
         at = content;
         for (uint32_t i = 0; i < file->n_marks; i++) {
-                marks[i].first_seq = get64(&at);
-                marks[i].min_nsec = get64(&at);
-                marks[i].max_nsec = get64(&at);
-                marks[i].offset = get32(&at);
+                marks[i].first_seq = take64(&at);
+                marks[i].min_nsec = take64(&at);
+                marks[i].max_nsec = take64(&at);
+                marks[i].offset = take32(&at);
         }
         *ret_n = file->n_marks;
         *ret = *ret_owned = TAKE_PTR(marks);

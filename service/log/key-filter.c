@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "log/key-filter.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/little-endian.h"
 #include "base/number.h"
 #include "log/block-file.h"
 
@@ -147,20 +147,6 @@ int key_filter_builder_add(KeyFilterBuilder *builder, const IndexFile *index)
         }
 
         return 0;
-}
-
-static void put64(uint8_t *at, uint64_t number)
-{
-        number = htole64(number);
-        memcpy(at, &number, sizeof(number));
-}
-
-static uint64_t get64(const uint8_t *at)
-{
-        uint64_t number;
-
-        memcpy(&number, at, sizeof(number));
-        return le64toh(number);
 }
 
 static int write_file(const KeyFilterBuilder *builder, int fd, uint64_t end_seq, sd_id128_t epoch)
