@@ -24,18 +24,27 @@ struct Exits {
         uint64_t segment;  /* ID of the one that the seq is in */
 };
 
+static int open_file(Exits *exits)
+{
+        return exit_table_open(logfile_directory_fd(exits->log), eventlog_epoch(exits->log),
+                               &exits->table);
+}
+
 static int open_table(Exits *exits)
 {
         int r;
 
-        r = exit_table_open(logfile_directory_fd(exits->log), eventlog_epoch(exits->log),
-                            &exits->table);
+        r = open_file(exits);
+        if (r >= 0 && exit_table_synced_seq(exits->table) > eventlog_newest_seq(exits->log)) {
+                /* It is ahead of the log, which has lost its end: what it tells may be gone. */
+                exits->table = exit_table_free(exits->table);
+                unlinkat(logfile_directory_fd(exits->log), EXIT_TABLE_NAME, 0);
+                r = open_file(exits);
+        }
         if (r < 0)
                 return r;
+
         exits->seq = exit_table_synced_seq(exits->table);
-        /* A table that is ahead of the log is of a log that was cut. */
-        if (exits->seq > eventlog_newest_seq(exits->log))
-                exits->seq = 0;
         exits->reader = log_reader_free(exits->reader);
         return 0;
 }

@@ -338,8 +338,26 @@ static void test_damage_under_a_log(void)
         tap_eq_int(ask_log(log, true, "x1"), 1, "and mended from the log");
 }
 
+/* The newest segment is gone, as after a restored backup. */
+static void test_a_log_that_lost_its_end(void)
+{
+        _scratch_ Scratch scratch = scratch_enter();
+        EventLog *log = history_open(1);
+
+        record(log, "died", "c", NULL, 0);
+        record(log, "died", "c", NULL, 1);
+        tend(log);
+        eventlog_free(log);
+        must(unlink(SEGMENT_ACTIVE) == 0);
+        log = history_open(1);
+        tend(log);
+        tap_eq_int(ask_log(log, false, "c"), 0, "what it has not any more is not told");
+        eventlog_free(log);
+}
+
 int main(void)
 {
+        test_a_log_that_lost_its_end();
         test_first_and_last_word();
         test_what_came_late();
         test_it_grows_and_comes_back();
