@@ -185,6 +185,11 @@ static int sync_sometimes(Exits *exits)
 
         if (!segment || (segment->id == exits->segment && !grown))
                 return 0;
+        /* Nothing came since it was synced: as at most starts. */
+        if (exits->seq == exit_table_synced_seq(exits->table)) {
+                exits->segment = segment->id;
+                return 0;
+        }
         exits->segment = segment->id;
         return exit_table_sync(exits->table, exits->seq);
 }

@@ -178,23 +178,20 @@ static uint8_t *list_extend(List *list, uint32_t n)
         uint32_t size = list->size + n;
         uint8_t *bytes;
 
-        if (size <= INLINE_SIZE) {
-                bytes = list->in;
-        } else if (is_inline(list)) {
+        if (size > INLINE_SIZE && is_inline(list)) {
                 bytes = malloc(allocated_for(size));
                 if (!bytes)
                         return NULL;
                 memcpy(bytes, list->in, list->size);
                 list->bytes = bytes;
-        } else if (size > allocated_for(list->size)) {
+        } else if (size > INLINE_SIZE && size > allocated_for(list->size)) {
                 bytes = realloc(list->bytes, allocated_for(size));
                 if (!bytes)
                         return NULL;
                 list->bytes = bytes;
         }
 
-        bytes = size <= INLINE_SIZE ? list->in : list->bytes;
-        bytes += list->size;
+        bytes = (size <= INLINE_SIZE ? list->in : list->bytes) + list->size;
         list->size = size;
         return bytes;
 }

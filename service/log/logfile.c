@@ -166,11 +166,16 @@ static const char *logfile_unavailable(const EventLog *base)
 static int logfile_trim(EventLog *base)
 {
         Logfile *log = (Logfile *)base;
+        int r;
 
         if (!logfile_is_open(base))
                 return 0;
-        return trimmer_run(log->trimmer,
-                           log->batch.n_lines > 0 ? log->batch.first_seq : log->next_seq);
+        r = trimmer_run(log->trimmer,
+                        log->batch.n_lines > 0 ? log->batch.first_seq : log->next_seq);
+        /* To keep exit codes takes some room itself: what is made from the rest gives way first. */
+        if ((r == -ENOSPC || r == -EDQUOT) && store_give_up_index(&log->store))
+                return 1;
+        return r;
 }
 
 static int logfile_tend(EventLog *base)

@@ -118,6 +118,20 @@ static int tend_segments(Store *store, Segment *segments, size_t n)
         return 0;
 }
 
+bool store_give_up_index(Store *store)
+{
+        for (size_t i = 0; i < store->n_segments; i++) {
+                SegmentIndex *index = store->segments[i].index;
+
+                if (!index->file)
+                        continue;
+                segment_index_discard(index, store->directory_fd, store->segments + i);
+                index->hopeless = true;
+                return true;
+        }
+        return false;
+}
+
 int store_tend(Store *store)
 {
         if (tend_segments(store, store->segments, store->n_segments) > 0)

@@ -6,6 +6,8 @@
  * (log/key-filters.h) and indexes (log/segment-index.h) tell, and making those that are missing.
  */
 
+#include <stdbool.h>
+
 #include "log/store.h"
 
 uint64_t store_size(const Store *store); /* bytes of all segments but those of exit codes */
@@ -31,6 +33,10 @@ void store_discard_index(Store *store, const Segment *segment);
 /* Does a step of what can wait: the files of indexes that are missing. Returns 1 if there is more.
  */
 int store_tend(Store *store);
+
+/* Removes the index of the oldest segment that has one, for good, to make room. Returns false if
+ * none has. */
+bool store_give_up_index(Store *store);
 
 /* A reader met a damaged line: said once a segment. */
 void store_report_damage(Store *store, uint64_t segment_id, uint64_t offset);

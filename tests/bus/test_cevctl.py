@@ -25,6 +25,7 @@ import dbus.lowlevel
 from support import machine
 from support.bus import BROKERS, NAME, Bus
 from support.client import EVENT, INTERFACE, PATH, settle, wait_until
+from support.journal import needs_files
 from support.service import REPORT, Service, cevctl
 from support.tap import equal, main, note, patience, test
 
@@ -333,7 +334,7 @@ def who_may_not_read_is_told_how_to(broker: str) -> None:
         refused(bus, "emit", "system", "refresh", user=machine.READER, status=1,
                 says="Only root may record events")
         equal(run(bus, "query", "--format", "{{.Seq}}", user=machine.READER).stdout, "1\n")
-        assert "1 events" in run(bus, "status", user=machine.READER).stdout
+        assert "events 1 to 1" in run(bus, "status", user=machine.READER).stdout
 
 
 @test
@@ -656,6 +657,7 @@ def send(forger, message, destination: str | None) -> None:
 
 @test
 def a_wiped_history_is_said_and_gone_on_with() -> None:
+    needs_files("its history is not in a folder that can be wiped")
     with Bus() as bus, Service(bus) as service:
         client = bus.client()
         with Follower(bus, "--since", "0") as follower:
