@@ -104,8 +104,8 @@ def killed_while_it_removes_what_is_old() -> None:
 
 @test(each=["killed", "refused"])
 def what_a_failed_commit_left_does_not_come_back(then: str) -> None:
-    """The second commit is written and not synced; cutting it off again does not work either. Between
-    the first and it the table of exit codes is synced, twice."""
+    """The second commit is written and not synced; cutting it off again does not work either.
+    Behind the first the table of exit codes is synced, twice."""
     history, ledger = machine.folder("history"), Ledger()
     what = "signal=SIGKILL" if then == "killed" else "error=EIO"
     with Bus() as bus:
