@@ -88,7 +88,8 @@ static const char *none_log_failure(const EventLog *base)
 
 static const char *none_log_unavailable(const EventLog *base)
 {
-        return "No history is kept: it is configured with Backend=none.";
+        return "No history is kept with Backend=none: set Backend=logfile in eventsd.conf, and start "
+               "the service again.";
 }
 
 static int none_log_append(EventLog *base, const Event *event, const char *position,
