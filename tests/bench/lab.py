@@ -193,10 +193,17 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / 100
 
 
+# What it makes of ten million events beside answering takes some seconds.
+IDLE_DEADLINE = 120
+
+
 def wait_until_idle(service: Service) -> None:
     """Until the service does nothing any more: what it makes beside answering is made."""
     before, quiet = cpu_seconds(service.pid), 0
+    end = time.monotonic() + IDLE_DEADLINE
     while quiet < 3:
+        if time.monotonic() > end:
+            raise WrongAnswer(f"the service is busy for {IDLE_DEADLINE} s though nothing is asked")
         time.sleep(0.1)
         now = cpu_seconds(service.pid)
         quiet = quiet + 1 if now == before else 0
