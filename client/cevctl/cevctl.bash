@@ -76,7 +76,8 @@ _cevctl_words() {
         emit)
             echo "container pod image volume network secret artifact machine system" \
                 "--id --name --image --engine --time --attribute --exit-code --exec-id --pod-id" \
-                "--network --health-status --error --reason --uid --oom-killed --detail $common" ;;
+                "--network --health-status --error --reason --uid --evidence --oom-killed" \
+                "--detail $common" ;;
         verify)
             echo "--repair --directory --config $common" ;;
         help)

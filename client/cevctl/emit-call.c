@@ -76,6 +76,7 @@ static int append_details(sd_bus_message *m, const Event *e)
             (r = append_string(m, "health_status", e->health_status)) < 0 ||
             (r = append_string(m, "error", e->error)) < 0 ||
             (r = append_string(m, "reason", e->reason)) < 0 ||
+            (r = append_string(m, "evidence", e->evidence)) < 0 ||
             (r = append_true(m, "oom_killed", e->oom_killed)) < 0 ||
             (r = append_true(m, "synthetic", e->synthetic)) < 0 ||
             (r = append_true(m, "truncated", e->truncated)) < 0 ||

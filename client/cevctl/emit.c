@@ -224,7 +224,8 @@ enum {
 
 /* Options that give one detail each. */
 static const char *const named_details[] = {
-        "exit_code", "exec_id", "pod_id", "network", "health_status", "error", "reason", "uid",
+        "exit_code", "exec_id", "pod_id", "network",  "health_status",
+        "error",     "reason",  "uid",    "evidence",
 };
 
 static int take_time(Context *c, Arguments *a)
@@ -307,6 +308,7 @@ static int take_options(Context *c, Arguments *a, int argc, char *argv[])
                 { "error", required_argument, NULL, OPTION_DETAIL_FIRST + 5 },
                 { "reason", required_argument, NULL, OPTION_DETAIL_FIRST + 6 },
                 { "uid", required_argument, NULL, OPTION_DETAIL_FIRST + 7 },
+                { "evidence", required_argument, NULL, OPTION_DETAIL_FIRST + 8 },
                 COMMON_OPTIONS,
                 {},
         };
@@ -398,6 +400,7 @@ const Command command_emit = {
                 "      --error TEXT          what went wrong\n"
                 "      --reason TEXT         why it happened\n"
                 "      --uid UID             the owner, where an engine is a user's\n"
+                "      --evidence WORD       where the exit code is known from\n"
                 "      --oom-killed          there was no memory left\n"
                 "      --detail KEY=VALUE    any other detail; may be given again\n" COMMON_HELP,
 };

@@ -120,6 +120,8 @@ static int add_our_keys(json_object *object, const Event *e)
         if (r >= 0)
                 r = add_string(object, "Reason", e->reason);
         if (r >= 0)
+                r = add_string(object, "Evidence", e->evidence);
+        if (r >= 0)
                 r = add_true(object, "Truncated", e->truncated);
         if (r >= 0)
                 r = add_true(object, "Backlog", e->backlog);
@@ -150,6 +152,7 @@ static bool is_key(const char *name)
                 "UID",
                 "Synthetic",
                 "Reason",
+                "Evidence",
                 "Cursor",
                 "Truncated",
                 "Backlog",

@@ -262,6 +262,7 @@ static const struct {
         { "UID", true, .read = read_uid },
         { "Synthetic", true, FLAG(synthetic) },
         { "Reason", true, STRING(reason) },
+        { "Evidence", true, STRING(evidence) },
         { "Truncated", true, FLAG(truncated) },
         { "Backlog", true, FLAG(backlog) },
         { "Unrecorded", true, FLAG(unrecorded) },
@@ -345,8 +346,8 @@ static void complete(Event *e)
 static void settle(Event *e)
 {
         const char **const always[] = { &e->id, &e->name, &e->image, &e->engine };
-        const char **const sometimes[] = { &e->exec_id,       &e->pod_id, &e->network,
-                                           &e->health_status, &e->error,  &e->reason };
+        const char **const sometimes[] = { &e->exec_id, &e->pod_id, &e->network, &e->health_status,
+                                           &e->error,   &e->reason, &e->evidence };
 
         for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
                 if (!*always[i])

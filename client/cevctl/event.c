@@ -22,6 +22,7 @@ static const struct {
         { "health_status", 's', offsetof(Event, health_status), 0 },
         { "error", 's', offsetof(Event, error), 0 },
         { "reason", 's', offsetof(Event, reason), 0 },
+        { "evidence", 's', offsetof(Event, evidence), 0 },
         { "uid", 'u', offsetof(Event, uid), offsetof(Event, has_uid) },
         { "oom_killed", 'b', offsetof(Event, oom_killed), 0 },
         { "synthetic", 'b', offsetof(Event, synthetic), 0 },

@@ -42,6 +42,7 @@ typedef struct Event {
         const char *health_status;
         const char *error;
         const char *reason;
+        const char *evidence;
         int32_t exit_code;
         uint32_t uid;
         bool has_exit_code;

@@ -30,6 +30,7 @@ static const Field fields[] = {
         { "Cursor", "Cursor", FIELD_STRING },
         { "Engine", "Engine", FIELD_STRING },
         { "Error", "error", FIELD_STRING },
+        { "Evidence", "Evidence", FIELD_STRING },
         { "ExecID", "ExecID", FIELD_STRING },
         { "HealthStatus", "health_status", FIELD_STRING },
         { "ID", "ID", FIELD_STRING },

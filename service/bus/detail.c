@@ -18,6 +18,7 @@ const Detail known_details[DETAILS_MAX] = {
         { "attributes", "a{ss}", FIELD(attributes), 0, true },
         { "synthetic", "b", FIELD(synthetic), 0, true },
         { "reason", "s", FIELD(reason), 0, true },
+        { "evidence", "s", FIELD(evidence), 0, true },
         { "truncated", "b", FIELD(truncated), 0, true },
         { "backlog", "b", FIELD(backlog), 0, true },
         { "unrecorded", "b", FIELD(unrecorded), 0, false },

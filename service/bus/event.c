@@ -189,6 +189,7 @@ size_t bus_event_size(const EventFields *event)
                string_size(event->name) + string_size(event->image) + string_size(event->engine) +
                string_size(event->exec_id) + string_size(event->pod_id) +
                string_size(event->network) + string_size(event->health_status) +
-               string_size(event->error) + string_size(event->reason) + attributes_size(event) +
-               members_size(event->extra) + DETAILS_MAX * DETAIL_OVERHEAD;
+               string_size(event->error) + string_size(event->reason) +
+               string_size(event->evidence) + attributes_size(event) + members_size(event->extra) +
+               DETAILS_MAX * DETAIL_OVERHEAD;
 }

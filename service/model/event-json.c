@@ -226,6 +226,7 @@ static const struct {
         { "UID", true, .read = read_uid },
         { "Synthetic", true, FLAG(synthetic) },
         { "Reason", true, STRING(reason) },
+        { "Evidence", true, STRING(evidence) },
         { "Truncated", true, FLAG(truncated) },
         { "Backlog", true, FLAG(backlog) },
         { KEY_EXTRA, true, .read = read_extra },
@@ -415,6 +416,7 @@ static void put_our_keys(Buffer *buffer, size_t start, const EventFields *fields
         }
         put_flag(buffer, start, "Synthetic", fields->synthetic);
         put_string(buffer, start, "Reason", fields->reason);
+        put_string(buffer, start, "Evidence", fields->evidence);
         put_flag(buffer, start, "Truncated", fields->truncated);
         put_flag(buffer, start, "Backlog", fields->backlog);
         put_extra(buffer, start, fields->extra);

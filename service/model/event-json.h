@@ -7,7 +7,7 @@
  *
  *   Podman's   ContainerExitCode OOMKilled ID Image Name network Status Time Type health_status
  *              error PodID Attributes
- *   ours       Seq Engine ExecID UID Synthetic Reason Truncated Backlog Extra
+ *   ours       Seq Engine ExecID UID Synthetic Reason Evidence Truncated Backlog Extra
  *
  * A line of Podman has none of ours: a key of that name in it is what any unknown key is, something
  * that the engine adds, and is kept in Extra.

@@ -286,6 +286,7 @@ static const struct Member {
         MEMBER("UID", KIND_UID, true, 0),
         FLAG("Synthetic", true, synthetic),
         STRING("Reason", true, reason),
+        STRING("Evidence", true, evidence),
         FLAG("Truncated", true, truncated),
         FLAG("Backlog", true, backlog),
         MEMBER("Position", KIND_SKIPPED, true, 0),

@@ -25,9 +25,10 @@ static const size_t required_strings[] = {
 };
 
 static const size_t optional_strings[] = {
-        offsetof(EventFields, exec_id), offsetof(EventFields, pod_id),
-        offsetof(EventFields, network), offsetof(EventFields, health_status),
-        offsetof(EventFields, error),   offsetof(EventFields, reason),
+        offsetof(EventFields, exec_id),  offsetof(EventFields, pod_id),
+        offsetof(EventFields, network),  offsetof(EventFields, health_status),
+        offsetof(EventFields, error),    offsetof(EventFields, reason),
+        offsetof(EventFields, evidence),
 };
 
 #define N_STRINGS (ELEMENTSOF(required_strings) + ELEMENTSOF(optional_strings))

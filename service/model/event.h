@@ -19,8 +19,13 @@ struct json_object;
  * any reply. */
 #define EVENT_SIZE_MAX (64 * 1024)
 
-/* Of one string, as JSON: so the twelve strings leave attributes more than half of the room. */
+/* Of one string, as JSON: so the thirteen strings leave attributes more than half of the room. */
 #define EVENT_STRING_MAX (2 * 1024)
+
+/* Where an exit code is known from. */
+#define EVIDENCE_EXIT_FILE "exit-file" /* what conmon wrote when the process ended */
+#define EVIDENCE_EVENT     "event"     /* the engine's own event has it */
+#define EVIDENCE_INFERRED  "inferred"  /* it can be proved from other events of the engine */
 
 typedef struct Event Event;
 
@@ -49,6 +54,7 @@ typedef struct EventFields {
         const char *health_status;
         const char *error;
         const char *reason;
+        const char *evidence; /* where the exit code is known from: EVIDENCE_... */
 
         int32_t exit_code;
         uint32_t uid;

@@ -157,13 +157,15 @@ def json_has_the_keys_of_podman_and_ours() -> None:
                     time_nsec=1_795_348_800_123_456_789,
                     details={"exit_code": 0, "exec_id": EXEC, "attributes": {"a": "1"},
                              "oom_killed": True, "reason": "r", "uid": dbus.UInt32(1000),
+                             "evidence": "exit-file",
                              "pid": dbus.UInt64(2 ** 63), "Seq": dbus.UInt64(666)})
         expected = {
             "ContainerExitCode": 0, "OOMKilled": True, "ID": CONTAINER, "Image": "busybox",
             "Name": "web", "Status": "exec_died", "Time": "2026-11-22T12:00:00.123456789Z",
             "Type": "container", "Attributes": {"a": "1"}, "time": 1_795_348_800,
             "timeNano": 1_795_348_800_123_456_789, "Seq": 1, "Engine": "test", "ExecID": EXEC,
-            "UID": 1000, "Reason": "r", "pid": 2 ** 63, "Extra": {"Seq": 666},
+            "UID": 1000, "Reason": "r", "Evidence": "exit-file", "pid": 2 ** 63,
+            "Extra": {"Seq": 666},
             "Cursor": f"{client.get('Epoch')}:1"}
         for arguments in (("--json",), ("--format", "json"), ("--format", "{{json .}}")):
             output = run(bus, "query", *arguments).stdout
@@ -246,14 +248,16 @@ def emit_prints_the_number() -> None:
                   "--image", "busybox", "--engine", "hook", "--time", "1795348800.5",
                   "--attribute", "a=b=c", "--attribute", "d=", "--exit-code", "-1", "--uid", "1000",
                   "--exec-id", EXEC, "--pod-id", "p", "--network", "n", "--health-status", "h",
-                  "--error", "e", "--reason", "r", "--oom-killed", "--detail", "x=y").stdout, "1\n")
+                  "--error", "e", "--reason", "r", "--evidence", "event", "--oom-killed",
+                  "--detail", "x=y").stdout, "1\n")
         equal(json.loads(run(bus, "emit", "--json", "system", "refresh").stdout), {"Seq": 2})
         events = bus.client().history()
         equal(events[0][:7], ("container", "died", CONTAINER, "web", "busybox", "hook",
                               1_795_348_800_500_000_000))
         equal(events[0].details, {
             "exit_code": -1, "uid": 1000, "exec_id": EXEC, "pod_id": "p", "network": "n",
-            "health_status": "h", "error": "e", "reason": "r", "oom_killed": True, "x": "y",
+            "health_status": "h", "error": "e", "reason": "r", "evidence": "event",
+            "oom_killed": True, "x": "y",
             "attributes": {"a": "b=c", "d": ""}})
         equal(events[1].engine, "cevctl")
 

@@ -35,7 +35,7 @@ KNOWN: dict[str, Any] = {
     "exit_code": dbus.Int32(-1), "exec_id": "e" * 64, "pod_id": "p" * 64, "network": "net",
     "health_status": "healthy", "error": "it broke", "oom_killed": True,
     "uid": dbus.UInt32(4294967295), "attributes": {"b": "1", "a": "", "ä 鯨 \n\t\"\\": "💡\x01\x7f"},
-    "synthetic": True, "reason": "because",
+    "synthetic": True, "reason": "because", "evidence": "exit-file",
 }
 EXTRA: dict[str, Any] = {
     "yes": True, "no": False, "int64": dbus.Int64(-2**63), "uint64": dbus.UInt64(2**64 - 1),

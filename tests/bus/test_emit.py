@@ -33,7 +33,7 @@ KNOWN: dict[str, Any] = {
     "exit_code": dbus.Int32(-1), "exec_id": "e" * 64, "pod_id": "p" * 64, "network": "net",
     "health_status": "healthy", "error": "it broke", "oom_killed": True,
     "uid": dbus.UInt32(4294967295), "attributes": {"a": "1", "": "", "ä 鯨 \n\t\"\\": "💡\x01"},
-    "synthetic": True, "reason": "because",
+    "synthetic": True, "reason": "because", "evidence": "event",
 }
 EXTRA: dict[str, Any] = {
     "byte": dbus.Byte(255), "yes": True, "no": False, "int16": dbus.Int16(-32768),
@@ -94,7 +94,7 @@ WRONG: dict[str, list[Any]] = {
     "attributes": ["a=b", dbus.Dictionary({"a": 1}, signature="si"),
                    dbus.Dictionary({"a": "b"}, signature="sv"), dbus.Array(["a"], signature="s")],
     "pod_id": [dbus.ObjectPath("/a")], "truncated": ["yes"], "backlog": [dbus.Int32(1)],
-    "unrecorded": [True],
+    "unrecorded": [True], "evidence": [True],
     "own": [dbus.Array(["a"], signature="s"), dbus.Dictionary({}, signature="sv"),
             dbus.Struct(("a", 1)), float("inf"), float("nan")],
     "x" + "ä" * 100: [dbus.Array([], signature="s")], "": ["no key"],

@@ -175,6 +175,7 @@ static void test_every_detail(void)
                 .health_status = "h",
                 .error = "r",
                 .reason = "y",
+                .evidence = "v",
                 .exit_code = -1,
                 .has_exit_code = true,
                 .uid = UINT32_MAX,
@@ -195,6 +196,7 @@ static void test_every_detail(void)
                 "('synthetic' b true)",    "('attributes' a{ss} [('a' 'b') ('c' '')])",
                 "('reason' s 'y')",        "('truncated' b true)",
                 "('backlog' b true)",      "('unrecorded' b true)",
+                "('evidence' s 'v')",
         };
         static const char head[] = "'container' 'died' 'i' 'n' 'm' 'e' 18446744073709551615 7 [";
         _cleanup_peers_ Peers peers = peers_new();
@@ -294,9 +296,11 @@ static void test_no_event_is_larger_than_was_said(void)
                 _cleanup_json_ struct json_object *attributes = json_object_new_object(),
                                                   *extra = json_object_new_object();
                 EventFields fields = { .type = "t", .status = "s", .extra = extra };
-                const char **strings[] = { &fields.id,      &fields.name,         &fields.exec_id,
-                                           &fields.pod_id,  &fields.error,        &fields.reason,
-                                           &fields.network, &fields.health_status };
+                const char **strings[] = {
+                        &fields.id,      &fields.name,          &fields.exec_id,
+                        &fields.pod_id,  &fields.error,         &fields.reason,
+                        &fields.network, &fields.health_status, &fields.evidence
+                };
 
                 for (size_t i = 0; i < ELEMENTSOF(strings); i++) {
                         unsigned n = random_below(&seed, 60);

@@ -44,19 +44,21 @@ static void test_all_details(sd_bus *bus)
         sd_bus_message *m = new_message(bus);
         Event e = {};
 
-        tap_ok(sd_bus_message_append(
-                       m, CE_EVENT_CONTENTS, "container", "exec_died", "cafe", "web", "busybox",
-                       "podman", UINT64_C(5), UINT64_C(7), 14, "exit_code", "i", 0, "exec_id", "s",
-                       "beef", "pod_id", "s", "p", "network", "s", "n", "health_status", "s", "h",
-                       "error", "s", "e", "reason", "s", "r", "uid", "u", 1000, "oom_killed", "b",
-                       1, "synthetic", "b", 0, "backlog", "b", 1, "truncated", "b", 1, "attributes",
-                       "a{ss}", 2, "z", "26", "a", "1", "pid", "t", UINT64_MAX) >= 0,
+        tap_ok(sd_bus_message_append(m, CE_EVENT_CONTENTS, "container", "exec_died", "cafe", "web",
+                                     "busybox", "podman", UINT64_C(5), UINT64_C(7), 15, "exit_code",
+                                     "i", 0, "exec_id", "s", "beef", "pod_id", "s", "p", "network",
+                                     "s", "n", "health_status", "s", "h", "error", "s", "e",
+                                     "reason", "s", "r", "evidence", "s", "v", "uid", "u", 1000,
+                                     "oom_killed", "b", 1, "synthetic", "b", 0, "backlog", "b", 1,
+                                     "truncated", "b", 1, "attributes", "a{ss}", 2, "z", "26", "a",
+                                     "1", "pid", "t", UINT64_MAX) >= 0,
                "an event with all details");
         seal(m);
         if (!tap_eq_int(event_read(m, &e), 0, "it is read"))
                 return;
         tap_eq_str(e.type, "container", "type");
         tap_eq_str(e.status, "exec_died", "status");
+        tap_eq_str(e.evidence, "v", "evidence");
         tap_eq_str(e.engine, "podman", "engine");
         tap_eq_u64(e.seq, 7, "seq");
         tap_ok(e.has_exit_code && e.exit_code == 0, "an exit code of 0");

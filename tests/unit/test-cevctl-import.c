@@ -152,6 +152,7 @@ static void test_identities(void)
                 { ",\"Extra\":{\"a\":1,\"b\":2}", ",\"Extra\":{\"b\":2,\"a\":1}" },
                 { ",\"Extra\":{\"a\":0.1}", ",\"Extra\":{\"a\":0.10000000000000001}" },
                 { ",\"PodID\":\"\"", "" },
+                { ",\"Evidence\":\"event\"", "" },
                 { ",\"Time\":\"2025-11-22T12:00:00Z\"", ",\"Time\":\"2025-11-22T13:00:00+01:00\"" },
         };
         size_t n = sizeof(different) / sizeof(different[0]);

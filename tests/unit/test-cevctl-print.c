@@ -187,7 +187,8 @@ static void test_json(void)
                             .n_attributes = 2,
                             .oom_killed = true,
                             .synthetic = true,
-                            .reason = "r" },
+                            .reason = "r",
+                            .evidence = "event" },
                    "abc:7",
                    "{\"ContainerExitCode\":0,\"OOMKilled\":true,\"ID\":\"" ID "\",\"Image\":\"i\","
                    "\"Name\":\"web\",\"Status\":\"exec_died\",\"Time\":\"2026-11-22T12:00:00.5Z\","
@@ -195,7 +196,7 @@ static void test_json(void)
                    "\"esc\":\"\\u001b\\u009b\"},\"time\":1795348800,"
                    "\"timeNano\":1795348800500000000,\"Seq\":7,\"Engine\":\"podman\","
                    "\"ExecID\":\"beef\",\"UID\":1000,\"Synthetic\":true,\"Reason\":\"r\","
-                   "\"Cursor\":\"abc:7\"}\n");
+                   "\"Evidence\":\"event\",\"Cursor\":\"abc:7\"}\n");
         /* A hook may give a detail any name, but not pass it for ours. */
         check_json(
                 (Event){ .type = "system",

@@ -317,8 +317,9 @@ static void test_keys_of_ours_in_a_record(void)
 {
         static const char text[] =
                 HEAD ",\"Seq\":18446744073709551615,\"Engine\":\"podman\",\"ExecID\":\"e1\","
-                     "\"UID\":1000,\"Synthetic\":true,\"Reason\":\"why\",\"Truncated\":true,"
-                     "\"Backlog\":true,\"Extra\":{\"a\":1},\"Position\":\"p 1\",\"CRC\":\"0\"}";
+                     "\"UID\":1000,\"Synthetic\":true,\"Reason\":\"why\",\"Evidence\":\"event\","
+                     "\"Truncated\":true,\"Backlog\":true,\"Extra\":{\"a\":1},"
+                     "\"Position\":\"p 1\",\"CRC\":\"0\"}";
         _cleanup_json_ struct json_object *root = json_of(text);
         EventFields fields;
 
@@ -329,6 +330,7 @@ static void test_keys_of_ours_in_a_record(void)
         tap_ok(fields.has_uid && fields.uid == 1000, "UID");
         tap_ok(fields.synthetic && fields.truncated && fields.backlog, "flags");
         tap_eq_str(fields.reason, "why", "Reason");
+        tap_eq_str(fields.evidence, "event", "Evidence");
         tap_eq_str(event_json_text(fields.extra, NULL), "{\"a\":1}", "Extra, and no more");
 }
 
@@ -354,6 +356,7 @@ static void test_an_event_comes_back_as_it_was(void)
                 .health_status = "h",
                 .error = "x\ny",
                 .reason = "r",
+                .evidence = "ev",
                 .exit_code = INT32_MIN,
                 .has_exit_code = true,
                 .uid = 0,

@@ -41,8 +41,8 @@ static void test_every_key(void)
                 "\"health_status\":\"h\",\"error\":\"e\",\"PodID\":\"p\","
                 "\"Attributes\":{\"a\":\"b\",\"\":\"\"},\"Seq\":18446744073709551615,"
                 "\"Engine\":\"podman\",\"ExecID\":\"x\",\"UID\":4294967295,\"Synthetic\":true,"
-                "\"Reason\":\"r\",\"Truncated\":true,\"Backlog\":true,\"Position\":\"podman 1\","
-                "\"CRC\":\"01234567\"}";
+                "\"Reason\":\"r\",\"Evidence\":\"v\",\"Truncated\":true,\"Backlog\":true,"
+                "\"Position\":\"podman 1\",\"CRC\":\"01234567\"}";
         _cleanup_scanner_ EventScanner scanner = {};
         const EventFields *f;
 
@@ -63,6 +63,7 @@ static void test_every_key(void)
         tap_eq_str(f->health_status, "h", "health_status");
         tap_eq_str(f->error, "e", "error");
         tap_eq_str(f->reason, "r", "Reason");
+        tap_eq_str(f->evidence, "v", "Evidence");
         tap_ok(f->has_exit_code && f->exit_code == -1, "ContainerExitCode");
         tap_ok(f->has_uid && f->uid == UINT32_MAX, "UID");
         tap_ok(f->oom_killed && f->synthetic && f->truncated && f->backlog, "flags");
@@ -84,7 +85,8 @@ static void test_what_is_absent(void)
         tap_eq_str(f->image, "", "Image");
         tap_eq_str(f->engine, "", "Engine");
         tap_ok(!f->exec_id && !f->pod_id && !f->network && !f->health_status && !f->error &&
-                       !f->reason && !f->attributes && !f->has_exit_code && !f->has_uid,
+                       !f->reason && !f->evidence && !f->attributes && !f->has_exit_code &&
+                       !f->has_uid,
                "what need not apply does not");
 }
 

@@ -296,7 +296,7 @@ static void random_members(uint64_t *seed, struct json_object *object, bool numb
 /* Whatever the event: it is small enough, valid, and cut only once. */
 static void test_no_event_is_too_large(void)
 {
-        static char texts[12][5000];
+        static char texts[13][5000];
         uint64_t seed = 4711;
         unsigned n_wrong = 0, n_cut = 0;
 
@@ -307,9 +307,10 @@ static void test_no_event_is_too_large(void)
                 _cleanup_event_ Event *event = NULL, *again = NULL;
                 EventFields fields = { .extra = extra };
                 const char **strings[] = {
-                        &fields.id,      &fields.name,   &fields.image,         &fields.engine,
-                        &fields.exec_id, &fields.pod_id, &fields.network,       &fields.error,
-                        &fields.reason,  &fields.status, &fields.health_status, &fields.type,
+                        &fields.id,       &fields.name,   &fields.image,         &fields.engine,
+                        &fields.exec_id,  &fields.pod_id, &fields.network,       &fields.error,
+                        &fields.reason,   &fields.status, &fields.health_status, &fields.type,
+                        &fields.evidence,
                 };
 
                 for (size_t i = 0; i < ELEMENTSOF(strings); i++)

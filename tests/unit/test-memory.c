@@ -277,6 +277,7 @@ static void test_model(void)
                                .health_status = "j",
                                .error = "k",
                                .reason = "l",
+                               .evidence = "m",
                                .has_exit_code = true,
                                .has_uid = true,
                                .oom_killed = true,
