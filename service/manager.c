@@ -17,6 +17,7 @@
 #include "bus/bus.h"
 #include "configuration.h"
 #include "log/eventlog.h"
+#include "log/recall.h"
 #include "sources/podman-config.h"
 #include "sources/podman-log.h"
 
@@ -253,6 +254,15 @@ static void on_report(const char *sentence, void *userdata)
 
 /* ---- sources ---- */
 
+static int on_recall(const char *const *terms, uint64_t since_nsec,
+                     int (*each)(const EventFields *fields, void *userdata), void *each_userdata,
+                     void *userdata)
+{
+        const Manager *manager = userdata;
+
+        return log_recall(manager->log, terms, since_nsec, each, each_userdata);
+}
+
 static int on_source_event(Source *source, const Event *event, const char *position, void *userdata)
 {
         uint64_t seq;
@@ -271,6 +281,7 @@ static void on_source_changed(Source *source, void *userdata)
 static int add_podman(Manager *manager)
 {
         const SourceSink sink = { .event = on_source_event,
+                                  .recall = on_recall,
                                   .changed = on_source_changed,
                                   .userdata = manager };
         const char *path = manager->configuration.podman_events_log;
@@ -290,7 +301,7 @@ static int add_podman(Manager *manager)
                         return r;
                 path = found;
         }
-        r = podman_log_new(path, manager->loop, &sink, manager->sources + manager->n_sources);
+        r = podman_log_new(path, manager->loop, &sink, NULL, manager->sources + manager->n_sources);
         if (r == -EINVAL) {
                 log_warning("Podman's log \"%s\" is no absolute path of a file: it is not read.",
                             path);

@@ -29,10 +29,11 @@
 
 typedef struct PodmanLog {
         Source source;
-        PodmanFile file;        /* read from place on */
-        EventScanner scanner;   /* for its lines */
-        Turn turn;              /* reads some */
-        sd_event_source *retry; /* owned */
+        const PodmanKnowledge *known; /* weak; NULL: nothing */
+        PodmanFile file;              /* read from place on */
+        EventScanner scanner;         /* for its lines */
+        Turn turn;                    /* reads some */
+        sd_event_source *retry;       /* owned */
 
         PodmanPlace place;
         bool has_place;     /* it ran before: what comes is not backlog */
@@ -103,12 +104,22 @@ static int deliver(PodmanLog *log, const Event *event, const PodmanPlace *place)
         return log->source.sink.event(&log->source, event, position, log->source.sink.userdata);
 }
 
+/* What is known better from elsewhere, and is or will be told, is left out; the place stays. */
+static int leave_out(PodmanLog *log, const PodmanVerdict *verdict, Event *event)
+{
+        podman_verdict_apply(log->known, verdict, event, EXEC_WRITER_UNKNOWN);
+        podman_place_interrupt(&log->place);
+        log->source.duplicates++;
+        return 0;
+}
+
 /* Takes one line. A negative result means that the history did not: the same line comes again. */
 static int take_line(PodmanLog *log, const char *line, size_t length)
 {
         bool backlog = log->file.reader.offset <= log->place.backlog_end;
         _cleanup_(event_unrefp) Event *event = NULL;
         PodmanPlace next = log->place;
+        PodmanVerdict verdict = {};
         int r;
 
         if (podman_line_is_rotation(line, length))
@@ -122,6 +133,14 @@ static int take_line(PodmanLog *log, const char *line, size_t length)
                 return 0;
         }
 
+        if (log->known && !backlog)
+                podman_judge(log->known, event_fields(event), EXEC_WRITER_UNKNOWN, &verdict);
+        if (verdict.leave_out)
+                return leave_out(log, &verdict, event);
+        r = podman_verdict_complete(&verdict, &event);
+        if (r < 0)
+                return r;
+
         podman_place_advance(&next, log->file.reader.offset, line, length);
         if (!backlog)
                 next.backlog_end = 0;
@@ -130,6 +149,8 @@ static int take_line(PodmanLog *log, const char *line, size_t length)
         if (r < 0)
                 return r;
 
+        if (log->known && !backlog)
+                podman_verdict_apply(log->known, &verdict, event, EXEC_WRITER_UNKNOWN);
         log->source.received++;
         log->place = next;
         log->has_place = true;
@@ -485,7 +506,8 @@ static int add_event_sources(PodmanLog *log)
         return sd_event_source_set_enabled(log->retry, SD_EVENT_OFF);
 }
 
-int podman_log_new(const char *path, sd_event *loop, const SourceSink *sink, Source **ret)
+int podman_log_new(const char *path, sd_event *loop, const SourceSink *sink,
+                   const PodmanKnowledge *known, Source **ret)
 {
         _cleanup_(source_freep) Source *source = NULL;
         PodmanLog *log;
@@ -504,6 +526,7 @@ int podman_log_new(const char *path, sd_event *loop, const SourceSink *sink, Sou
                 .loop = loop,
                 .sink = *sink,
         };
+        log->known = known;
         log->file.fd = -1;
 
         source->id = strdup(path);

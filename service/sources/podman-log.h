@@ -10,10 +10,12 @@
  * stands in sources/podman-place.h.
  */
 
+#include "sources/podman-verdict.h"
 #include "sources/source.h"
 
 /*
- * "path" is copied. The source has the name "podman". Returns -EINVAL if the path is not absolute,
- * -ENOMEM.
+ * "path" is copied. "known" is what else is known of the endings that Podman tells of; NULL:
+ * nothing. The source has the name "podman". Returns -EINVAL if the path is not absolute, -ENOMEM.
  */
-int podman_log_new(const char *path, sd_event *loop, const SourceSink *sink, Source **ret);
+int podman_log_new(const char *path, sd_event *loop, const SourceSink *sink,
+                   const PodmanKnowledge *known, Source **ret);

@@ -39,6 +39,15 @@ typedef struct SourceSink {
          */
         int (*event)(Source *source, const Event *event, const char *position, void *userdata);
 
+        /*
+         * Reads what is committed of the history: events of no earlier time that match all terms of
+         * a filter, in order, until "each" returns something else than 0. Returns negative errno,
+         * also what "each" returns; -EINVAL for terms that cannot be.
+         */
+        int (*recall)(const char *const *terms, uint64_t since_nsec,
+                      int (*each)(const EventFields *fields, void *userdata), void *each_userdata,
+                      void *userdata);
+
         /* State or last_error changed. */
         void (*changed)(Source *source, void *userdata);
 

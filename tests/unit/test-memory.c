@@ -511,7 +511,7 @@ static int make_source(void)
         int r;
 
         must(sd_event_new(&loop) >= 0);
-        r = podman_log_new("/x/events.log", loop, &sink, &source);
+        r = podman_log_new("/x/events.log", loop, &sink, NULL, &source);
         source_freep(&source);
         sd_event_unref(loop);
         return r;

@@ -70,11 +70,11 @@ static void run(Taken *taken)
 /* Starts a source as the service does after a restart: from the last position, if there is one. */
 static void start_at(Taken *taken, const char *name)
 {
-        const SourceSink sink = { take_event, note_change, taken };
+        const SourceSink sink = { .event = take_event, .changed = note_change, .userdata = taken };
         char path[PATH_MAX + 64];
 
         snprintf(path, sizeof(path), "%s/%s", taken->scratch->path, name);
-        must(podman_log_new(path, taken->loop, &sink, &taken->source) == 0);
+        must(podman_log_new(path, taken->loop, &sink, NULL, &taken->source) == 0);
         must(taken->source->ops->start(taken->source, *taken->position ? taken->position : NULL) ==
              0);
         run(taken);
@@ -158,13 +158,13 @@ static void fill(PodmanModel *model, unsigned first, unsigned last)
 static void test_paths_that_cannot_be(void)
 {
         static const char *const paths[] = { "", "events.log", "/", "/run/" };
-        const SourceSink sink = { take_event, note_change, NULL };
+        const SourceSink sink = { .event = take_event, .changed = note_change, .userdata = NULL };
         Source *source = NULL;
         sd_event *loop;
 
         must(sd_event_new(&loop) >= 0);
         for (size_t i = 0; i < ELEMENTSOF(paths); i++)
-                tap_eq_int(podman_log_new(paths[i], loop, &sink, &source), -EINVAL, "\"%s\"",
+                tap_eq_int(podman_log_new(paths[i], loop, &sink, NULL, &source), -EINVAL, "\"%s\"",
                            paths[i]);
         tap_ok(!source, "there is no source");
         sd_event_unref(loop);
@@ -315,10 +315,10 @@ static void test_a_long_file_leaves_others_their_turn(void)
         size_t most = 0;
 
         fill(&model, 1, 3000);
-        const SourceSink sink = { take_event, note_change, taken };
+        const SourceSink sink = { .event = take_event, .changed = note_change, .userdata = taken };
         char path[PATH_MAX + 64];
         snprintf(path, sizeof(path), "%s/" LOG, scratch.path);
-        must(podman_log_new(path, taken->loop, &sink, &taken->source) == 0);
+        must(podman_log_new(path, taken->loop, &sink, NULL, &taken->source) == 0);
         must(taken->source->ops->start(taken->source, NULL) == 0);
         for (size_t before = 0; sd_event_run(taken->loop, 0) > 0; before = taken->n, n_turns++)
                 if (taken->n - before > most)

@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sources/podman-execs.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/logging.h"
+#include "model/timestamp.h"
+#include "model/vocabulary.h"
+
+/* A session that the history has open, and an ending about which Podman may still say a word, are
+ * looked for from so long before. */
+#define SINCE_MARGIN_NSEC (EXEC_REMEMBER_USEC * 1000)
+
+#define REASON_NO_FILE      "no exit file was seen"
+#define REASON_HEALTH_CHECK "health_check"
+
+struct PodmanExecs {
+        uint32_t uid;
+        PodmanExecsHost host;
+        ExecBook book;
+        uint64_t since_nsec;  /* when we last ran */
+        uint64_t missed_nsec; /* until then sessions may have come and gone unseen */
+};
+
+static uint64_t now_usec(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+int podman_execs_new(uint32_t uid, const PodmanExecsHost *host, PodmanExecs **ret)
+{
+        PodmanExecs *execs;
+
+        execs = calloc(1, sizeof(PodmanExecs));
+        if (!execs)
+                return -ENOMEM;
+        execs->uid = uid;
+        execs->host = *host;
+        execs->since_nsec = timestamp_now();
+
+        *ret = execs;
+        return 0;
+}
+
+PodmanExecs *podman_execs_free(PodmanExecs *execs)
+{
+        if (!execs)
+                return NULL;
+
+        exec_book_done(&execs->book);
+        free(execs);
+        return NULL;
+}
+
+ExecBook *podman_execs_book(PodmanExecs *execs)
+{
+        return &execs->book;
+}
+
+uint32_t podman_execs_uid(const PodmanExecs *execs)
+{
+        return execs->uid;
+}
+
+void podman_execs_drain(PodmanExecs *execs)
+{
+        execs->host.drain(execs->host.userdata);
+}
+
+void podman_execs_touch(ExecContainer *container)
+{
+        container->touched_usec = now_usec();
+}
+
+static Exec *find(PodmanExecs *execs, const char *container_id, const char *id)
+{
+        ExecContainer *container = exec_book_container(&execs->book, execs->uid, container_id);
+
+        return container ? exec_container_exec(container, id) : NULL;
+}
+
+static Exec *add(PodmanExecs *execs, const char *container_id, const char *id)
+{
+        ExecContainer *container;
+        Exec *exec;
+
+        if (exec_book_add_container(&execs->book, execs->uid, container_id, &container) < 0 ||
+            exec_container_add(container, id, &exec) < 0) {
+                log_error("There is no memory to follow the exec session %s.", id);
+                return NULL;
+        }
+        podman_execs_touch(container);
+        /* Not known yet, but that it was not earlier. */
+        if (exec->birth_nsec == 0)
+                exec->birth_nsec = execs->since_nsec;
+        return exec;
+}
+
+static void wait_for(PodmanExecs *execs, Exec *exec, uint64_t usec)
+{
+        uint64_t deadline = now_usec() + usec;
+
+        if (exec->deadline_usec == 0 || deadline < exec->deadline_usec)
+                exec->deadline_usec = deadline;
+        execs->host.deadline(execs->host.userdata);
+}
+
+/* ---- telling ---- */
+
+/* What any event says of its container: the start of the session, or of another one in it. */
+static Event *facts_of(PodmanExecs *execs, const Exec *exec)
+{
+        const ExecContainer *container = exec->container;
+        Event *event = NULL;
+
+        if (exec->start)
+                return event_ref(exec->start);
+        for (size_t i = container->n_execs; i-- > 0;)
+                if (container->execs[i]->start)
+                        return event_ref(container->execs[i]->start);
+        if (execs->host.recall(container->id, &event, execs->host.userdata) <= 0)
+                return NULL;
+        return event;
+}
+
+static int make_ending(PodmanExecs *execs, const Exec *exec, const char *evidence,
+                       const char *reason, Event **ret)
+{
+        _cleanup_(event_unrefp) Event *facts = facts_of(execs, exec);
+        const EventFields *known = facts ? event_fields(facts) : NULL;
+
+        return event_new(&(EventFields){ .type = "container",
+                                         .status = "exec_died",
+                                         .id = exec->container->id,
+                                         .name = known ? known->name : NULL,
+                                         .image = known ? known->image : NULL,
+                                         .pod_id = known ? known->pod_id : NULL,
+                                         .attributes = known ? known->attributes : NULL,
+                                         .n_attributes = known ? known->n_attributes : 0,
+                                         .engine = "podman",
+                                         .time_nsec = exec->end_nsec,
+                                         .exec_id = exec->id,
+                                         .has_exit_code = evidence,
+                                         .exit_code = exec->code,
+                                         .evidence = evidence,
+                                         .reason = reason,
+                                         .synthetic = !exec->ended,
+                                         .has_uid = true,
+                                         .uid = execs->uid },
+                         ret);
+}
+
+static void tell(PodmanExecs *execs, Exec *exec, const char *evidence, const char *reason)
+{
+        _cleanup_(event_unrefp) Event *event = NULL;
+        int r;
+
+        if (exec->end_nsec == 0)
+                exec->end_nsec = timestamp_now();
+        r = make_ending(execs, exec, evidence, reason, &event);
+        if (r >= 0)
+                r = execs->host.tell(event, exec, execs->host.userdata);
+        if (r < 0) {
+                log_error("The end of the exec session %s cannot be told yet: %s.", exec->id,
+                          strerror(-r));
+                exec->deadline_usec = 0;
+                wait_for(execs, exec, EXEC_SETTLE_USEC);
+                return;
+        }
+
+        exec->told = true;
+        exec->deadline_usec = 0;
+        wait_for(execs, exec, EXEC_REMEMBER_USEC);
+}
+
+/* The code that conmon wrote is told with the start that goes before it. */
+static void tell_exit(PodmanExecs *execs, Exec *exec)
+{
+        if (!exec->told && exec->ended && exec->start)
+                tell(execs, exec, EVIDENCE_EXIT_FILE, NULL);
+}
+
+void podman_execs_heard(PodmanExecs *execs, Exec *exec, Event *start)
+{
+        exec->start = event_ref(start);
+        exec->started = true;
+        tell_exit(execs, exec);
+}
+
+void podman_execs_inferred(PodmanExecs *execs, Exec *exec, int32_t code, uint64_t time_nsec)
+{
+        exec->code = code;
+        exec->end_nsec = time_nsec;
+        tell(execs, exec, EVIDENCE_INFERRED, NULL);
+}
+
+void podman_execs_unknown(PodmanExecs *execs, Exec *exec)
+{
+        tell(execs, exec, NULL, REASON_NO_FILE);
+}
+
+void podman_execs_recorded(PodmanExecs *execs, Exec *exec)
+{
+        exec->recorded = true;
+}
+
+/* ---- at the start ---- */
+
+void podman_execs_set_since(PodmanExecs *execs, uint64_t since_nsec)
+{
+        execs->since_nsec = since_nsec;
+}
+
+static void remember_start(PodmanExecs *execs, const EventFields *event)
+{
+        Exec *exec = add(execs, event->id, event->exec_id);
+
+        if (!exec || exec->start || event_new(event, &exec->start) < 0)
+                return;
+        exec->birth_nsec = event->time_nsec;
+        exec->started = true;
+}
+
+static void remember_end(PodmanExecs *execs, const EventFields *event)
+{
+        Exec *exec = add(execs, event->id, event->exec_id);
+
+        if (!exec || exec->told)
+                return;
+        exec->told = exec->recorded = true;
+        exec->ended = event->has_exit_code;
+        exec->code = event->exit_code;
+        exec->end_nsec = event->time_nsec;
+        wait_for(execs, exec, EXEC_REMEMBER_USEC);
+}
+
+void podman_execs_remember(PodmanExecs *execs, const EventFields *event)
+{
+        ExecContainer *container;
+
+        if (event->has_uid && event->uid != execs->uid)
+                return;
+        if (strcmp(event_status_canonical(event->status), "exec_died") == 0) {
+                if (event->exec_id)
+                        remember_end(execs, event);
+        } else if (event->exec_id) {
+                remember_start(execs, event);
+        } else if (exec_book_add_container(&execs->book, execs->uid, event->id, &container) >= 0) {
+                /* Whatever Podman says of an ending there may be about this one. */
+                container->n_nameless++;
+                podman_execs_touch(container);
+        }
+}
+
+void podman_execs_begin(PodmanExecs *execs)
+{
+        for (size_t i = 0; i < execs->book.n_containers; i++) {
+                ExecContainer *container = execs->book.containers[i];
+
+                for (size_t k = 0; k < container->n_execs; k++) {
+                        Exec *exec = container->execs[k];
+
+                        if (exec->told || exec->is_there || exec->gone)
+                                continue;
+                        exec->gone = true;
+                        wait_for(execs, exec, EXEC_SETTLE_USEC);
+                }
+        }
+}
+
+/* ---- what conmon's files tell ---- */
+
+void podman_execs_made(PodmanExecs *execs, const char *container, const char *id,
+                       uint64_t birth_nsec, bool was_there)
+{
+        Exec *exec = add(execs, container, id);
+
+        if (!exec)
+                return;
+        exec->is_there = true;
+        if (birth_nsec > 0) {
+                exec->birth_nsec = birth_nsec;
+                exec->birth_is_known = true;
+        }
+        /* What was there may have ended before, and have been told. */
+        if (was_there && !exec->start && !exec->told)
+                exec->told = exec->recorded =
+                        execs->host.is_recorded(exec->id, execs->host.userdata);
+}
+
+void podman_execs_started(PodmanExecs *execs, const char *container, const char *id)
+{
+        Exec *exec = find(execs, container, id);
+
+        if (exec)
+                exec->started = true;
+}
+
+void podman_execs_exited(PodmanExecs *execs, const char *container, const char *id, int32_t code,
+                         uint64_t time_nsec)
+{
+        Exec *exec = add(execs, container, id);
+
+        if (!exec || exec->told || exec->ended)
+                return;
+        exec->started = exec->ended = true;
+        exec->code = code;
+        exec->end_nsec = time_nsec;
+        tell_exit(execs, exec);
+        /* Of a short one the start is written after that; of a health check it never is. */
+        if (!exec->told)
+                wait_for(execs, exec, EXEC_SETTLE_USEC);
+}
+
+void podman_execs_process_ended(PodmanExecs *execs, const char *container, const char *id)
+{
+        Exec *exec = find(execs, container, id);
+
+        if (!exec || exec->told || exec->ended)
+                return;
+        exec->process_ended = true;
+        wait_for(execs, exec, EXEC_EXIT_FILE_USEC);
+}
+
+void podman_execs_gone(PodmanExecs *execs, const char *container, const char *id)
+{
+        /* Of one that was made before we were started, and not looked at, this is the first. */
+        Exec *exec = add(execs, container, id);
+
+        if (!exec || exec->gone)
+                return;
+        exec->gone = true;
+        if (!exec->told && !exec->ended)
+                wait_for(execs, exec, EXEC_SETTLE_USEC);
+}
+
+void podman_execs_missed(PodmanExecs *execs)
+{
+        execs->missed_nsec = timestamp_now();
+}
+
+bool podman_execs_missed_since(const PodmanExecs *execs, const Exec *exec)
+{
+        return exec->birth_nsec <= execs->missed_nsec;
+}
+
+void podman_execs_container_ended(PodmanExecs *execs, const char *id)
+{
+        const ExecContainer *container = exec_book_container(&execs->book, execs->uid, id);
+
+        for (size_t i = 0; container && i < container->n_execs; i++)
+                podman_execs_process_ended(execs, id, container->execs[i]->id);
+}
+
+/* ---- decisions ---- */
+
+/* The result of a health check follows its end, and no "exec" went before it. */
+static bool is_health_check(const Exec *exec)
+{
+        const uint64_t health = exec->container->health_nsec;
+
+        return !exec->start && health + NSEC_PER_MSEC >= exec->end_nsec &&
+               health <= exec->end_nsec + EXEC_SETTLE_USEC * 1000;
+}
+
+/* It waited long enough. Returns false if it is to be forgotten. */
+static bool decide(PodmanExecs *execs, Exec *exec)
+{
+        if (exec->told)
+                return !exec->recorded;
+        if (exec->ended) {
+                exec->health_check = is_health_check(exec);
+                tell(execs, exec, EVIDENCE_EXIT_FILE,
+                     exec->health_check ? REASON_HEALTH_CHECK : NULL);
+                return true;
+        }
+
+        /* A start that failed ends like this; of what was made while we were not there, only if
+         * Podman wrote of no start. */
+        if (!exec->start && !exec->started) {
+                if (exec->birth_is_known || exec->container->n_unplaced == 0)
+                        return false;
+                exec->container->n_unplaced--;
+        }
+        podman_execs_unknown(execs, exec);
+        return true;
+}
+
+static void expire_container(PodmanExecs *execs, ExecContainer *container, uint64_t now,
+                             uint64_t *next)
+{
+        for (size_t i = container->n_execs; i-- > 0;) {
+                Exec *exec = container->execs[i];
+
+                if (exec->deadline_usec > 0 && exec->deadline_usec <= now) {
+                        exec->deadline_usec = 0;
+                        if (!decide(execs, exec)) {
+                                exec_container_remove(exec);
+                                continue;
+                        }
+                        /* The history does not take it yet. */
+                        if (exec->deadline_usec == 0)
+                                wait_for(execs, exec, EXEC_REMEMBER_USEC);
+                }
+                if (exec->deadline_usec > 0 && exec->deadline_usec < *next)
+                        *next = exec->deadline_usec;
+        }
+}
+
+uint64_t podman_execs_expire(PodmanExecs *execs, uint64_t now)
+{
+        uint64_t next = UINT64_MAX;
+
+        for (size_t i = execs->book.n_containers; i-- > 0;) {
+                ExecContainer *container = execs->book.containers[i];
+                uint64_t forget = container->touched_usec + EXEC_REMEMBER_USEC;
+
+                expire_container(execs, container, now, &next);
+                if (container->n_execs > 0)
+                        continue;
+                if (forget <= now)
+                        exec_book_remove_container(&execs->book, container);
+                else if (forget < next)
+                        next = forget;
+        }
+        return next;
+}
+
+uint64_t podman_execs_since(const PodmanExecs *execs)
+{
+        uint64_t since = timestamp_now() - SINCE_MARGIN_NSEC;
+
+        for (size_t i = 0; i < execs->book.n_containers; i++) {
+                const ExecContainer *container = execs->book.containers[i];
+
+                for (size_t k = 0; k < container->n_execs; k++) {
+                        const Exec *exec = container->execs[k];
+
+                        if (!exec->recorded && exec->birth_nsec < since)
+                                since = exec->birth_nsec;
+                }
+        }
+        return since;
+}
+
+int podman_execs_running(const PodmanExecs *execs, const char *id, char **ret)
+{
+        const size_t n = strlen(id);
+        const char *found = NULL;
+        char *copy;
+
+        for (size_t i = 0; i < execs->book.n_containers; i++) {
+                const ExecContainer *container = execs->book.containers[i];
+
+                for (size_t k = 0; k < container->n_execs; k++) {
+                        const Exec *exec = container->execs[k];
+
+                        if (exec->recorded || strncmp(exec->id, id, n) != 0)
+                                continue;
+                        if (found && strcmp(found, exec->id) != 0)
+                                return -ENOTUNIQ;
+                        found = exec->id;
+                }
+        }
+        if (!found)
+                return 0;
+
+        copy = strdup(found);
+        if (!copy)
+                return -ENOMEM;
+        *ret = copy;
+        return 1;
+}

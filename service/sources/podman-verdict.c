@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sources/podman-verdict.h"
+
+#include <string.h>
+
+#include "base/logging.h"
+#include "model/timestamp.h"
+#include "model/vocabulary.h"
+
+/* conmon and the runtime need longer than that from the making of a session's folder to its start,
+ * and the kernel's clock, which the folder has its time from, is late by less than that. */
+#define START_MIN_NSEC (2 * NSEC_PER_MSEC)
+
+/* A file's time is that of the kernel's clock tick, which is some milliseconds late. */
+#define TICK_NSEC (10 * NSEC_PER_MSEC)
+
+/* Two words about one ending are not further apart. */
+#define PAIR_NSEC (10 * NSEC_PER_SEC)
+
+static bool is_own(const PodmanExecs *execs, const EventFields *event)
+{
+        return !event->has_uid || event->uid == podman_execs_uid(execs);
+}
+
+static uint32_t owner_of(const PodmanExecs *execs, const EventFields *event)
+{
+        return event->has_uid ? event->uid : podman_execs_uid(execs);
+}
+
+/* ---- "exec" ---- */
+
+/*
+ * Sessions of a container start one after the other, and "exec" is written before the next one's
+ * folder is made: so it is about the last that was made before it. Of those that were made and gone
+ * while we were not there the time is not known; if there is one of them it is the one.
+ */
+static Exec *started_by(const ExecContainer *container, uint64_t time_nsec)
+{
+        Exec *last = NULL, *undated = NULL;
+        size_t n_undated = 0;
+
+        for (size_t i = 0; i < container->n_execs; i++) {
+                Exec *exec = container->execs[i];
+
+                if (exec->start || exec->health_check || (exec->told && !exec->is_there))
+                        continue;
+                if (!exec->birth_is_known) {
+                        undated = exec;
+                        n_undated++;
+                } else if (exec->birth_nsec + START_MIN_NSEC <= time_nsec &&
+                           (!last || exec->birth_nsec >= last->birth_nsec)) {
+                        last = exec;
+                }
+        }
+        return last ? last : n_undated == 1 ? undated : NULL;
+}
+
+static void judge_start(PodmanExecs *execs, const EventFields *event, PodmanVerdict *ret)
+{
+        const ExecContainer *container;
+
+        if (!is_own(execs, event))
+                return;
+        podman_execs_drain(execs);
+        container =
+                exec_book_container(podman_execs_book(execs), podman_execs_uid(execs), event->id);
+        if (container)
+                ret->exec = started_by(container, event->time_nsec);
+        if (ret->exec)
+                ret->exec_id = ret->exec->id;
+}
+
+static bool has_unheard(const ExecContainer *container)
+{
+        for (size_t i = 0; i < container->n_execs; i++)
+                if (!container->execs[i]->start && !container->execs[i]->told)
+                        return true;
+        return false;
+}
+
+static void apply_start(PodmanExecs *execs, Exec *exec, Event *event)
+{
+        const EventFields *fields = event_fields(event);
+        ExecContainer *container;
+
+        if (exec) {
+                podman_execs_heard(execs, exec, event);
+                return;
+        }
+        if (exec_book_add_container(podman_execs_book(execs), owner_of(execs, fields), fields->id,
+                                    &container) < 0)
+                return;
+        podman_execs_touch(container);
+        if (has_unheard(container))
+                container->n_unplaced++;
+        else
+                container->n_nameless++;
+}
+
+/* ---- "exec_died" ---- */
+
+/* The session whose code conmon told, and of which this is Podman's word; the one with the fewest.
+ */
+static Exec *explained_by(const ExecContainer *container, const EventFields *event)
+{
+        Exec *found = NULL;
+
+        for (size_t i = 0; i < container->n_execs; i++) {
+                Exec *exec = container->execs[i];
+
+                if (event->exec_id) {
+                        if (strcmp(exec->id, event->exec_id) == 0)
+                                return exec->ended || exec->told ? exec : NULL;
+                        continue;
+                }
+                if ((!exec->ended && !exec->told) || exec->n_words >= EXEC_WORDS_MAX ||
+                    exec->code != event->exit_code || exec->end_nsec > event->time_nsec + TICK_NSEC)
+                        continue;
+                if (!found || exec->n_words < found->n_words)
+                        found = exec;
+        }
+        return found;
+}
+
+/* A session that ended without a code, and that had no word yet, or one. */
+static Exec *excused_by(const ExecContainer *container)
+{
+        for (size_t i = 0; i < container->n_execs; i++) {
+                Exec *exec = container->execs[i];
+
+                if (exec->told && !exec->ended && exec->n_words < EXEC_WORDS_MAX)
+                        return exec;
+        }
+        return NULL;
+}
+
+/* Podman was heard to start it, its folder is gone, and no file was seen. */
+static bool is_missed(const Exec *exec)
+{
+        return exec->gone && exec->start && !exec->ended && !exec->told;
+}
+
+/*
+ * The one session that ended unseen, if all others are accounted for. Podman writes before the
+ * folder goes, so the word is there to come; whatever else ran would have left a file, or an "exec"
+ * that has no session.
+ */
+static Exec *only_missed(const PodmanExecs *execs, const ExecContainer *container,
+                         const EventFields *event)
+{
+        const bool health = container->health_nsec + PAIR_NSEC >= event->time_nsec;
+        bool several = container->n_nameless > 0 || excused_by(container);
+        Exec *found = NULL;
+
+        for (size_t i = 0; i < container->n_execs; i++) {
+                Exec *exec = container->execs[i];
+
+                if (event->exec_id && strcmp(event->exec_id, exec->id) == 0)
+                        return is_missed(exec) ? exec : NULL;
+                if (is_missed(exec)) {
+                        several |= found || (health && podman_execs_missed_since(execs, exec));
+                        found = exec;
+                } else {
+                        /* A health check of which no file was seen either. */
+                        several |= health && exec->gone && !exec->ended && !exec->told;
+                }
+        }
+        return several || event->exec_id ? NULL : found;
+}
+
+/* Whether there is something that will be told, and that this is likely the word of. */
+static bool will_be_told(const ExecContainer *container)
+{
+        for (size_t i = 0; i < container->n_execs; i++) {
+                const Exec *exec = container->execs[i];
+
+                if (exec->told || exec->ended)
+                        continue;
+                if (exec->gone &&
+                    (exec->start || (!exec->birth_is_known && container->n_unplaced > 0)))
+                        return true;
+        }
+        return false;
+}
+
+/* An ending that Podman told of a while ago, with the same code, and by another writer. */
+static NamelessEnding *paired_with(ExecContainer *container, const EventFields *event,
+                                   ExecWriter writer)
+{
+        const size_t n = container->n_endings < NAMELESS_ENDINGS_MAX ? container->n_endings
+                                                                     : NAMELESS_ENDINGS_MAX;
+        const bool certain = container->n_nameless == 0;
+
+        for (size_t i = 0; i < n; i++) {
+                NamelessEnding *ending = container->endings + i;
+
+                if (ending->code != event->exit_code || ending->n_words >= EXEC_WORDS_MAX ||
+                    ending->time_nsec + PAIR_NSEC < event->time_nsec ||
+                    event->time_nsec + PAIR_NSEC < ending->time_nsec)
+                        continue;
+                if (writer != EXEC_WRITER_UNKNOWN && ending->writer != EXEC_WRITER_UNKNOWN
+                            ? writer != ending->writer
+                            : certain)
+                        return ending;
+        }
+        return NULL;
+}
+
+static void judge_end(PodmanExecs *execs, const EventFields *event, ExecWriter writer,
+                      PodmanVerdict *ret)
+{
+        ExecContainer *container;
+
+        if (is_own(execs, event))
+                podman_execs_drain(execs);
+        container =
+                exec_book_container(podman_execs_book(execs), owner_of(execs, event), event->id);
+        if (!container)
+                return;
+
+        ret->exec = explained_by(container, event);
+        if (!ret->exec)
+                ret->inferred = only_missed(execs, container, event);
+        if (!ret->exec && !ret->inferred && !will_be_told(container))
+                ret->exec = excused_by(container);
+        ret->leave_out = ret->exec || ret->inferred || will_be_told(container);
+        if (ret->leave_out)
+                return;
+        ret->ending = paired_with(container, event, writer);
+        ret->leave_out = ret->ending;
+}
+
+static void note_ending(PodmanExecs *execs, const EventFields *event, ExecWriter writer)
+{
+        ExecContainer *container;
+
+        if (exec_book_add_container(podman_execs_book(execs), owner_of(execs, event), event->id,
+                                    &container) < 0)
+                return;
+        podman_execs_touch(container);
+        if (container->n_nameless > 0)
+                container->n_nameless--;
+        container->endings[container->n_endings++ % NAMELESS_ENDINGS_MAX] = (NamelessEnding){
+                .code = event->exit_code,
+                .time_nsec = event->time_nsec,
+                .writer = writer,
+                .n_words = 1,
+        };
+}
+
+static void apply_end(PodmanExecs *execs, const PodmanVerdict *verdict, const EventFields *event,
+                      ExecWriter writer)
+{
+        if (verdict->inferred) {
+                verdict->inferred->n_words++;
+                podman_execs_inferred(execs, verdict->inferred, event->exit_code, event->time_nsec);
+        } else if (verdict->exec) {
+                verdict->exec->n_words++;
+        } else if (verdict->ending) {
+                verdict->ending->n_words++;
+        } else if (!verdict->leave_out) {
+                note_ending(execs, event, writer);
+        }
+}
+
+/* ---- "died", "health_status" ---- */
+
+static void judge_death(const PodmanKnowledge *knowledge, const EventFields *event,
+                        PodmanVerdict *ret)
+{
+        PodmanDeaths *deaths = knowledge->deaths;
+
+        if (!deaths || (event->has_uid && event->uid != podman_deaths_uid(deaths)))
+                return;
+        podman_deaths_drain(deaths);
+        ret->death = podman_deaths_find(deaths, event->id, event->exit_code, event->time_nsec);
+        if (!ret->death)
+                return;
+        ret->oom_killed = ret->death->oom_killed;
+        ret->leave_out = ret->death->told && !ret->death->heard;
+}
+
+static void note_health(PodmanExecs *execs, const EventFields *event)
+{
+        ExecContainer *container =
+                exec_book_container(podman_execs_book(execs), podman_execs_uid(execs), event->id);
+
+        if (container && is_own(execs, event))
+                container->health_nsec = event->time_nsec;
+}
+
+/* ---- all ---- */
+
+void podman_judge(const PodmanKnowledge *knowledge, const EventFields *event, ExecWriter writer,
+                  PodmanVerdict *ret)
+{
+        *ret = (PodmanVerdict){};
+        if (strcmp(event->type, "container") != 0)
+                return;
+
+        if (strcmp(event->status, "died") == 0)
+                judge_death(knowledge, event, ret);
+        if (!knowledge->execs)
+                return;
+        if (strcmp(event->status, "exec") == 0)
+                judge_start(knowledge->execs, event, ret);
+        else if (strcmp(event->status, "exec_died") == 0)
+                judge_end(knowledge->execs, event, writer, ret);
+}
+
+void podman_verdict_apply(const PodmanKnowledge *knowledge, const PodmanVerdict *verdict,
+                          Event *event, ExecWriter writer)
+{
+        const EventFields *fields = event_fields(event);
+        PodmanExecs *execs = knowledge->execs;
+
+        if (strcmp(fields->type, "container") != 0)
+                return;
+        if (strcmp(fields->status, "died") == 0) {
+                if (verdict->death)
+                        verdict->death->heard = true;
+                if (execs && is_own(execs, fields))
+                        podman_execs_container_ended(execs, fields->id);
+        }
+        if (!execs)
+                return;
+        if (strcmp(fields->status, "exec") == 0)
+                apply_start(execs, verdict->exec, event);
+        else if (strcmp(fields->status, "exec_died") == 0)
+                apply_end(execs, verdict, fields, writer);
+        else if (strcmp(fields->status, "health_status") == 0)
+                note_health(execs, fields);
+}
+
+int podman_verdict_complete(const PodmanVerdict *verdict, Event **event)
+{
+        EventFields fields = *event_fields(*event);
+        Event *completed;
+        int r;
+
+        if (!verdict->exec_id && !verdict->oom_killed)
+                return 0;
+        if (verdict->exec_id)
+                fields.exec_id = verdict->exec_id;
+        fields.oom_killed |= verdict->oom_killed;
+        r = event_new(&fields, &completed);
+        if (r < 0)
+                return r;
+
+        event_unref(*event);
+        *event = completed;
+        return 0;
+}

@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "model/timestamp.h"
+#include "sources/podman-verdict.h"
+#include "tap.h"
+
+/*
+ * Each row is what happens, a word for each step, and what comes out of it. A session is a letter,
+ * and its ID that letter 64 times; all are of one container.
+ *
+ *   made:A was:A run:A exit:A:3 pid:A gone:A missed   what conmon's files tell
+ *   exec died:3 health dead:3                         what Podman writes; @ behind it: another
+ * user's front:3 cleanup:3                                 "died", of which it is known who wrote
+ * it box:3 oom:3                                       the container's exit file; with conmon's oom
+ *   had:A ended:A:3 begin                             what the history has
+ *   wait long                                         two seconds pass, two minutes
+ */
+
+#define STEP_NSEC (50 * NSEC_PER_MSEC)
+
+typedef struct Scene {
+        PodmanExecs *execs;
+        PodmanDeaths *deaths;
+        PodmanKnowledge known;
+        char *told; /* owned */
+        uint64_t nsec, usec, forgotten_usec;
+        const char *recorded; /* sessions that the history has the end of */
+        bool death_is_recorded;
+} Scene;
+
+static const char *full_id(char letter)
+{
+        static char ids[2][65];
+        static unsigned n;
+        char *id = ids[n++ % 2];
+
+        memset(id, letter, 64);
+        return id;
+}
+
+static void note(Scene *scene, const EventFields *event)
+{
+        _cleanup_free_ char *before = scene->told;
+        char code[16] = "", id[3] = "";
+
+        if (event->has_exit_code)
+                snprintf(code, sizeof(code), ":%d", event->exit_code);
+        if (event->exec_id)
+                snprintf(id, sizeof(id), ":%c", event->exec_id[0]);
+        if (asprintf(&scene->told, "%s%s%s%s%s%s%s%s%s", before, *before ? " " : "", event->status,
+                     id, code, event->evidence ? event->evidence[0] == 'i' ? "?" : "!" : "",
+                     event->oom_killed ? "+oom" : "", event->reason ? "/" : "",
+                     event->reason ? event->reason : "") < 0)
+                abort();
+}
+
+static void on_nothing(void *userdata)
+{
+}
+
+static int on_tell(Event *event, Exec *exec, void *userdata)
+{
+        Scene *scene = userdata;
+
+        note(scene, event_fields(event));
+        podman_execs_recorded(scene->execs, exec);
+        return 0;
+}
+
+static int on_tell_death(Event *event, void *userdata)
+{
+        note(userdata, event_fields(event));
+        return 0;
+}
+
+static int on_recall(const char *container, Event **ret, void *userdata)
+{
+        return 0;
+}
+
+static bool on_is_recorded(const char *exec, void *userdata)
+{
+        const Scene *scene = userdata;
+
+        return scene->recorded && strchr(scene->recorded, exec[0]);
+}
+
+static bool on_is_death_recorded(const char *container, uint64_t since_nsec, void *userdata)
+{
+        const Scene *scene = userdata;
+
+        return scene->death_is_recorded;
+}
+
+static void scene_init(Scene *scene)
+{
+        const PodmanExecsHost execs = { on_nothing,     on_tell,    on_recall,
+                                        on_is_recorded, on_nothing, scene };
+        const PodmanDeathsHost deaths = { .drain = on_nothing,
+                                          .tell = on_tell_death,
+                                          .recall = on_recall,
+                                          .deadline = on_nothing,
+                                          .is_recorded = on_is_death_recorded,
+                                          .userdata = scene };
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        scene->usec = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+        scene->nsec = timestamp_now();
+        scene->told = strdup("");
+        if (podman_execs_new(0, &execs, &scene->execs) < 0 ||
+            podman_deaths_new(0, &deaths, &scene->deaths) < 0 || !scene->told)
+                abort();
+        scene->known = (PodmanKnowledge){ scene->execs, scene->deaths };
+}
+
+static void scene_done(Scene *scene)
+{
+        podman_execs_free(scene->execs);
+        podman_deaths_free(scene->deaths);
+        free(scene->told);
+}
+
+static void line(Scene *scene, const char *status, bool has_code, int32_t code, ExecWriter writer,
+                 bool foreign)
+{
+        _cleanup_(event_unrefp) Event *event = NULL;
+        PodmanVerdict verdict;
+
+        if (event_new(&(EventFields){ .type = "container",
+                                      .status = status,
+                                      .id = full_id('c'),
+                                      .engine = "podman",
+                                      .time_nsec = scene->nsec,
+                                      .has_exit_code = has_code,
+                                      .exit_code = code,
+                                      .has_uid = foreign,
+                                      .uid = foreign ? 1000 : 0 },
+                      &event) < 0)
+                abort();
+        podman_judge(&scene->known, event_fields(event), writer, &verdict);
+        if (!verdict.leave_out) {
+                if (podman_verdict_complete(&verdict, &event) < 0)
+                        abort();
+                if (strcmp(status, "health_status") != 0)
+                        note(scene, event_fields(event));
+        }
+        podman_verdict_apply(&scene->known, &verdict, event, writer);
+}
+
+static void remember(Scene *scene, const char *status, const char *exec, bool has_code,
+                     int32_t code)
+{
+        podman_execs_remember(scene->execs, &(EventFields){ .type = "container",
+                                                            .status = status,
+                                                            .id = full_id('c'),
+                                                            .name = "",
+                                                            .image = "",
+                                                            .engine = "podman",
+                                                            .time_nsec = scene->nsec,
+                                                            .exec_id = exec,
+                                                            .has_exit_code = has_code,
+                                                            .exit_code = code });
+}
+
+static void pass(Scene *scene, uint64_t usec)
+{
+        scene->usec += usec;
+        scene->nsec += usec * 1000;
+        (void)podman_execs_expire(scene->execs, scene->usec);
+        (void)podman_deaths_expire(scene->deaths, scene->usec);
+}
+
+static void step(Scene *scene, const char *word)
+{
+        const char *colon = strchr(word, ':'), *last = strrchr(word, ':');
+        const size_t n = colon ? (size_t)(colon - word) : strcspn(word, "@");
+        const char *container = full_id('c');
+        const char *exec = colon ? full_id(colon[1]) : NULL;
+        const int32_t code = last ? atoi(last + 1) : 0;
+        const bool foreign = strchr(word, '@');
+
+#define IS(name) (n == strlen(name) && strncmp(word, (name), n) == 0)
+        if (IS("made"))
+                podman_execs_made(scene->execs, container, exec, scene->nsec, false);
+        else if (IS("undated"))
+                podman_execs_made(scene->execs, container, exec, 0, false);
+        else if (IS("was"))
+                podman_execs_made(scene->execs, container, exec, scene->nsec, true);
+        else if (IS("run"))
+                podman_execs_started(scene->execs, container, exec);
+        else if (IS("exit"))
+                podman_execs_exited(scene->execs, container, exec, code, scene->nsec);
+        else if (IS("pid"))
+                podman_execs_process_ended(scene->execs, container, exec);
+        else if (IS("gone"))
+                podman_execs_gone(scene->execs, container, exec);
+        else if (IS("missed"))
+                podman_execs_missed(scene->execs);
+        else if (IS("exec"))
+                line(scene, "exec", false, 0, EXEC_WRITER_UNKNOWN, foreign);
+        else if (IS("died"))
+                line(scene, "exec_died", true, code, EXEC_WRITER_UNKNOWN, foreign);
+        else if (IS("front"))
+                line(scene, "exec_died", true, code, EXEC_WRITER_FRONT_END, foreign);
+        else if (IS("cleanup"))
+                line(scene, "exec_died", true, code, EXEC_WRITER_CLEANUP, foreign);
+        else if (IS("health"))
+                line(scene, "health_status", false, 0, EXEC_WRITER_UNKNOWN, foreign);
+        else if (IS("dead"))
+                line(scene, "died", true, code, EXEC_WRITER_UNKNOWN, foreign);
+        else if (IS("box") || IS("oom"))
+                podman_deaths_exited(scene->deaths, container, code, scene->nsec, IS("oom"));
+        else if (IS("had"))
+                remember(scene, "exec", exec, false, 0);
+        else if (IS("nameless"))
+                remember(scene, "exec", NULL, false, 0);
+        else if (IS("ended"))
+                remember(scene, "exec_died", exec, last != colon, code);
+        else if (IS("begin"))
+                podman_execs_begin(scene->execs);
+        else if (IS("wait"))
+                pass(scene, EXEC_SETTLE_USEC + 500000);
+        else if (IS("long"))
+                pass(scene, 2 * EXEC_REMEMBER_USEC);
+        else
+                abort();
+        scene->nsec += STEP_NSEC;
+}
+
+static void play(Scene *scene, const char *steps)
+{
+        _cleanup_free_ char *words = strdup(steps);
+        char *save = NULL;
+
+        for (char *word = strtok_r(words, " ", &save); word; word = strtok_r(NULL, " ", &save))
+                step(scene, word);
+}
+
+typedef struct Row {
+        const char *label, *steps, *told;
+} Row;
+
+static void test_rows(const Row *rows, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                Scene scene = {};
+
+                scene_init(&scene);
+                play(&scene, rows[i].steps);
+                tap_eq_str(scene.told, rows[i].told, "%s", rows[i].label);
+                scene_done(&scene);
+        }
+}
+
+static void test_one_event_per_ending(void)
+{
+        static const Row rows[] = {
+                { "an attached one: the file, and two words of Podman's",
+                  "made:A run:A exec exit:A:3 died:3 gone:A died:3 long", "exec:A exec_died:A:3!" },
+                { "one word of Podman's", "made:A run:A exec exit:A:3 died:3 gone:A long",
+                  "exec:A exec_died:A:3!" },
+                { "no word of Podman's: it was killed", "made:A run:A exec exit:A:3 long",
+                  "exec:A exec_died:A:3!" },
+                { "a short one: the file before the start was written",
+                  "made:A run:A exit:A:0 exec died:0 gone:A died:0 long", "exec:A exec_died:A:0!" },
+                { "Podman writes nothing at all: it is told when that is certain",
+                  "made:A run:A exit:A:4 gone:A wait", "exec_died:A:4!" },
+                { "the start comes when that was decided: both know the session",
+                  "made:A run:A exit:A:4 gone:A wait exec died:4", "exec_died:A:4! exec:A" },
+                { "in parallel, with equal codes",
+                  "made:A run:A exec made:B run:B exec exit:B:0 exit:A:0 died:0 died:0 died:0 gone:A "
+                  "gone:B died:0 long",
+                  "exec:A exec:B exec_died:B:0! exec_died:A:0!" },
+                { "in parallel, with other codes",
+                  "made:A run:A exec made:B run:B exec exit:B:1 exit:A:2 died:2 died:1 died:1 gone:A "
+                  "gone:B died:2 long",
+                  "exec:A exec:B exec_died:B:1! exec_died:A:2!" },
+                { "a start that failed leaves nothing", "made:A gone:A long", "" },
+                { "and does not take the next one's place",
+                  "made:A gone:A made:B run:B exec exit:B:7 died:7", "exec:B exec_died:B:7!" },
+                { "two that were started before their starts were read",
+                  "made:A run:A made:B run:B exec exit:A:1 exit:B:2 wait",
+                  "exec:B exec_died:B:2! exec_died:A:1!" },
+        };
+
+        test_rows(rows, ELEMENTSOF(rows));
+}
+
+static void test_health_checks(void)
+{
+        static const Row rows[] = {
+                { "a session without a start, and a result: marked",
+                  "made:A run:A exit:A:1 health died:1 gone:A wait",
+                  "exec_died:A:1!/health_check" },
+                { "later Podmans write no word", "made:A run:A exit:A:0 health gone:A wait",
+                  "exec_died:A:0!/health_check" },
+                { "a session beside it is not marked",
+                  "made:A run:A exec made:B run:B exit:B:1 health died:1 gone:B exit:A:1 died:1 "
+                  "died:1 gone:A wait",
+                  "exec:A exec_died:A:1! exec_died:B:1!/health_check" },
+                { "a start behind it is not taken for its own",
+                  "made:A run:A exit:A:0 health gone:A wait made:B run:B exec exit:B:5 died:5",
+                  "exec_died:A:0!/health_check exec:B exec_died:B:5!" },
+        };
+
+        test_rows(rows, ELEMENTSOF(rows));
+}
+
+static void test_missed_files(void)
+{
+        static const Row rows[] = {
+                { "Podman's word can only be about the one that was missed",
+                  "made:A run:A exec gone:A died:6 died:6 long", "exec:A exec_died:A:6?" },
+                { "nobody says anything", "made:A run:A exec gone:A wait",
+                  "exec:A exec_died:A/no exit file was seen" },
+                { "two were missed: nobody knows which word is whose",
+                  "made:A run:A exec made:B run:B exec gone:A gone:B died:1 died:2 wait died:1 "
+                  "died:2 long",
+                  "exec:A exec:B exec_died:B/no exit file was seen exec_died:A/no exit file was "
+                  "seen" },
+                { "a word that is another's, as far as anybody knows, proves nothing",
+                  "made:A run:A exec exit:A:6 died:6 gone:A made:B run:B exec gone:B died:6 wait",
+                  "exec:A exec_died:A:6! exec:B exec_died:B/no exit file was seen" },
+                { "nor does one beside a start of a session that nobody saw",
+                  "exec made:B run:B exec gone:B died:6 wait",
+                  "exec exec:B exec_died:B/no exit file was seen" },
+                { "a file that comes when the process was seen to end",
+                  "made:A run:A exec pid:A exit:A:9 gone:A", "exec:A exec_died:A:9!" },
+                { "conmon was killed: the process ended, and no file comes",
+                  "made:A run:A exec pid:A long", "exec:A exec_died:A/no exit file was seen" },
+                { "the container has ended, and no file comes", "made:A run:A exec dead:137 long",
+                  "exec:A died:137 exec_died:A/no exit file was seen" },
+        };
+
+        test_rows(rows, ELEMENTSOF(rows));
+}
+
+static void test_restart(void)
+{
+        static const Row rows[] = {
+                { "it goes on", "had:A was:A begin exit:A:3 died:3 died:3 long", "exec_died:A:3!" },
+                { "it ended meanwhile, and Podman's word is left",
+                  "missed had:A begin died:3 died:3 long", "exec_died:A:3?" },
+                { "it ended meanwhile, and nothing is left", "had:A begin wait",
+                  "exec_died:A/no exit file was seen" },
+                { "it had ended: Podman's word comes again",
+                  "had:A ended:A:3 begin died:3 died:3 long", "" },
+                { "made and gone meanwhile, as the kernel kept for us",
+                  "undated:A gone:A begin exec died:4 died:4 long", "exec:A exec_died:A:4?" },
+                { "several of these, and so nobody knows which is which",
+                  "undated:A gone:A undated:B gone:B begin exec died:4 died:4 exec died:5 long",
+                  "exec exec exec_died:B/no exit file was seen exec_died:A/no exit file was seen" },
+                { "one of these whose start failed", "undated:A gone:A begin wait", "" },
+                { "one of these beside one that runs",
+                  "undated:A gone:A was:B begin exec died:5 long", "exec:B exec_died:5" },
+                { "a start without a session, in the history, makes words uncertain",
+                  "nameless had:A begin died:3 wait", "exec_died:A/no exit file was seen" },
+                { "the end of one was not known, and Podman's words about it are not another's",
+                  "had:A ended:A had:B begin died:3 wait", "exec_died:B/no exit file was seen" },
+        };
+        Scene scene = { .recorded = "A" };
+
+        test_rows(rows, ELEMENTSOF(rows));
+
+        scene_init(&scene);
+        play(&scene, "was:A exit:A:3 was:B exit:B:4 wait");
+        tap_eq_str(scene.told, "exec_died:B:4!", "a file that is still there is not told again");
+        scene_done(&scene);
+}
+
+static void test_words_alone(void)
+{
+        static const Row rows[] = {
+                { "another user's: the second word is left out", "exec@ died:3@ died:3@",
+                  "exec exec_died:3" },
+                { "one after the other", "exec@ died:0@ died:0@ exec@ died:0@ died:0@",
+                  "exec exec_died:0 exec exec_died:0" },
+                { "one word each", "exec@ died:0@ exec@ died:0@",
+                  "exec exec_died:0 exec exec_died:0" },
+                { "in parallel, by who wrote it",
+                  "exec@ exec@ cleanup:0@ front:0@ cleanup:0@ front:0@",
+                  "exec exec exec_died:0 exec_died:0" },
+                { "a user cannot end root's", "made:A run:A exec died:3@ exit:A:0 died:0",
+                  "exec:A exec_died:3 exec_died:A:0!" },
+                { "nor end root's container", "made:A run:A exec dead:3@ long", "exec:A died:3" },
+        };
+
+        test_rows(rows, ELEMENTSOF(rows));
+}
+
+static void test_containers(void)
+{
+        static const Row rows[] = {
+                { "Podman tells it", "box:3 dead:3 long", "died:3" },
+                { "and what conmon knows beside it is added", "oom:137 dead:137 long",
+                  "died:137+oom" },
+                { "Podman does not tell it", "box:3 long", "died:3!" },
+                { "Podman tells it after all", "box:3 long dead:3 long", "died:3!" },
+                { "it ends twice with the same code", "box:1 dead:1 box:1 dead:1 long",
+                  "died:1 died:1" },
+                { "another code is another ending", "box:1 dead:2 long", "died:2 died:1!" },
+        };
+        Scene scene = { .death_is_recorded = true };
+
+        test_rows(rows, ELEMENTSOF(rows));
+
+        scene_init(&scene);
+        play(&scene, "box:3 long");
+        tap_eq_str(scene.told, "", "a file that is still there is not told again");
+        scene_done(&scene);
+}
+
+static void test_running(void)
+{
+        Scene scene = {};
+        char *id = NULL;
+
+        scene_init(&scene);
+        play(&scene, "made:A run:A exec made:B run:B");
+        tap_eq_int(podman_execs_running(scene.execs, "AAAAAAAAAAAA", &id), 1, "one runs");
+        tap_eq_str(id, full_id('A'), "by the start of its ID");
+        free(id);
+        tap_eq_int(podman_execs_running(scene.execs, "CCCCCCCCCCCC", &id), 0, "another does not");
+        tap_eq_int(podman_execs_running(scene.execs, "", &id), -ENOTUNIQ, "several do");
+        play(&scene, "exit:A:0");
+        tap_eq_int(podman_execs_running(scene.execs, "AAAAAAAAAAAA", &id), 0, "it has ended");
+        scene_done(&scene);
+}
+
+static void test_memory(void)
+{
+        Scene scene = {};
+
+        scene_init(&scene);
+        play(&scene,
+             "made:A run:A exec exit:A:3 died:3 died:3 gone:A made:B gone:B died:7 long long");
+        tap_eq_int((int)podman_execs_book(scene.execs)->n_containers, 0,
+                   "what is over is forgotten");
+        tap_eq_u64(podman_execs_expire(scene.execs, scene.usec), UINT64_MAX, "nothing to wait for");
+        scene_done(&scene);
+}
+
+int main(void)
+{
+        test_one_event_per_ending();
+        test_health_checks();
+        test_missed_files();
+        test_restart();
+        test_words_alone();
+        test_containers();
+        test_running();
+        test_memory();
+        return tap_done();
+}
