@@ -69,8 +69,8 @@ typedef struct ConmonListener {
 
         /*
          * Sessions may have come and gone unseen until now: inotify lost count, or we just started
-         * without a descriptor that was kept for us. Called before what came meanwhile is told; what
-         * was told before is not told again, but for what is gone.
+         * without a descriptor that was kept for us. Called before what came meanwhile is told;
+         * what was told before is not told again, but for what is gone.
          */
         void (*missed)(void *userdata);
 
@@ -85,8 +85,8 @@ typedef struct ConmonWatch ConmonWatch;
 
 /*
  * "graphroot" and "tmp_dir" are absolute, and copied, as the listener is. "kept_fd" is what
- * conmon_watch_fd() was before a restart, or -1; it is taken in any case. Returns -EINVAL for a path
- * that is none, -ENOMEM, or what inotify says.
+ * conmon_watch_fd() was before a restart, or -1; it is taken in any case. Returns -EINVAL for a
+ * path that is none, -ENOMEM, or what inotify says.
  */
 int conmon_watch_new(sd_event *loop, const char *graphroot, const char *tmp_dir, int kept_fd,
                      const ConmonListener *listener, ConmonWatch **ret);
