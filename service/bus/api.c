@@ -121,6 +121,17 @@ static int method_exec_exit_code(sd_bus_message *call, void *userdata, sd_bus_er
         return identified(call, userdata, exec_exit_code, error);
 }
 
+/* It does not wait yet. */
+static int wait_exec_exit(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+        return answer_exit_code(userdata, call, EXIT_CODE_EXEC, error);
+}
+
+static int method_wait_exec_exit(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+        return identified(call, userdata, wait_exec_exit, error);
+}
+
 static int container_exit_code(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
         return answer_exit_code(userdata, call, EXIT_CODE_CONTAINER, error);
@@ -269,6 +280,9 @@ static const sd_bus_vtable vtable[] = {
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ExecExitCode", SD_BUS_ARGS("s", id), SD_BUS_RESULT("i", exit_code),
                                 method_exec_exit_code, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("WaitExecExit", SD_BUS_ARGS("s", id, "t", timeout_usec),
+                                SD_BUS_RESULT("i", exit_code), method_wait_exec_exit,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ContainerExitCode", SD_BUS_ARGS("s", id),
                                 SD_BUS_RESULT("i", exit_code), method_container_exit_code,
                                 SD_BUS_VTABLE_UNPRIVILEGED),

@@ -35,6 +35,15 @@ typedef struct BusHost {
         /* Appends an event and sees to its commit, of which bus_committed() tells. */
         int (*emit)(const Event *event, uint64_t *ret_seq, void *userdata);
 
+        /*
+         * Asks the sources, when they have taken in all that the kernel has told them, whether an
+         * exec session runs whose ID that is, or starts so. Returns 1 with its full ID, which the
+         * caller frees; 0 if none does; -ENOTUNIQ if several do, and none of them has just that ID;
+         * -ENOMEM. An end that they have seen is appended to the log by then, and perhaps not
+         * committed. NULL: nobody knows of what runs but the history.
+         */
+        int (*exec_running)(const char *id, char **ret_full_id, void *userdata);
+
         /* The name is ours for the first time: the service can be found. */
         void (*ready)(void *userdata);
 
