@@ -108,7 +108,7 @@ static int answer_exit_code(Api *api, sd_bus_message *call, ExitCodeKind kind, s
         r = sd_bus_message_read(call, "s", &id);
         if (r < 0)
                 return r;
-        return queries_exit_code(api->queries, call, uid, kind, id, error);
+        return queries_exit_code(api->queries, api->host, call, uid, kind, id, error);
 }
 
 static int exec_exit_code(sd_bus_message *call, void *userdata, sd_bus_error *error)
@@ -193,6 +193,8 @@ void api_committed(Api *api)
 {
         if (api->emissions)
                 emissions_committed(api->emissions);
+        if (api->queries)
+                queries_committed(api->queries);
         streams_committed(api->streams);
 }
 

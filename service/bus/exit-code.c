@@ -16,8 +16,10 @@ struct ExitCode {
         ExitCodeKind kind;
         char *id;       /* owned: what was asked for */
         Filter *filter; /* owned: events that may tell; NULL: there can be none */
-        char *full_id;  /* owned: whose ID that is; NULL: nobody's yet */
+        char *full_id;  /* owned: whose ID that is, by the history; NULL: nobody's yet */
         bool ambiguous;
+        char *running; /* owned: whose ID that is, of those that run; or NULL */
+        bool several_run;
         bool ended;
         bool known;
         int code;
@@ -68,8 +70,45 @@ ExitCode *exit_code_free(ExitCode *exit_code)
         filter_free(exit_code->filter);
         free(exit_code->id);
         free(exit_code->full_id);
+        free(exit_code->running);
         free(exit_code);
         return NULL;
+}
+
+/* Whether the ID is what was asked for. */
+static bool fits(const ExitCode *exit_code, const char *id)
+{
+        size_t n = strlen(exit_code->id);
+
+        return strcmp(id, exit_code->id) == 0 ||
+               (n >= ID_PREFIX_MIN && strncmp(id, exit_code->id, n) == 0);
+}
+
+int exit_code_ask_running(ExitCode *exit_code, const BusHost *host)
+{
+        _cleanup_free_ char *full_id = NULL;
+        int r;
+
+        if (exit_code->kind != EXIT_CODE_EXEC || !host->exec_running)
+                return 0;
+        r = host->exec_running(exit_code->id, &full_id, host->userdata);
+        if (r == -ENOTUNIQ) {
+                exit_code->several_run = strlen(exit_code->id) >= ID_PREFIX_MIN;
+                return 0;
+        }
+        if (r <= 0)
+                return r;
+
+        if (fits(exit_code, full_id)) {
+                free(exit_code->running);
+                exit_code->running = TAKE_PTR(full_id);
+        }
+        return 0;
+}
+
+const char *exit_code_running(const ExitCode *exit_code)
+{
+        return exit_code->running;
 }
 
 const Filter *exit_code_filter(const ExitCode *exit_code)
@@ -80,11 +119,10 @@ const Filter *exit_code_filter(const ExitCode *exit_code)
 /* Whether the event is about what was asked for. Returns -ENOMEM. */
 static int concerns(ExitCode *exit_code, const char *id)
 {
-        size_t n = strlen(exit_code->id);
         bool exact = id && strcmp(id, exit_code->id) == 0;
         char *copy;
 
-        if (!exact && (!id || n < ID_PREFIX_MIN || strncmp(id, exit_code->id, n) != 0))
+        if (!id || !fits(exit_code, id))
                 return 0;
         if (exit_code->full_id && strcmp(exit_code->full_id, id) == 0)
                 return 1;
@@ -143,41 +181,95 @@ int exit_code_look_at(ExitCode *exit_code, const EventFields *event)
         return exec && exit_code->known && strcmp(exit_code->full_id, exit_code->id) == 0;
 }
 
-/* Why there is no code. */
-static int answer_error(const ExitCode *exit_code, sd_bus_message *call)
+/* ---- what it comes to ---- */
+
+static bool is_same(const char *a, const char *b)
+{
+        return a && b && strcmp(a, b) == 0;
+}
+
+ExitCodeState exit_code_state(const ExitCode *exit_code)
+{
+        const char *id = exit_code->id, *full_id = exit_code->full_id;
+        const char *running = exit_code->running;
+        bool both = full_id && running;
+
+        if (!is_same(full_id, id)) {
+                if (is_same(running, id))
+                        return EXIT_CODE_RUNNING;
+                if (exit_code->ambiguous || exit_code->several_run ||
+                    (both && !is_same(full_id, running)))
+                        return EXIT_CODE_AMBIGUOUS;
+        }
+        if (exit_code->known)
+                return EXIT_CODE_KNOWN;
+        if (is_same(full_id, running) || (running && !full_id))
+                return EXIT_CODE_RUNNING;
+        if (full_id)
+                return exit_code->ended ? EXIT_CODE_UNKNOWN : EXIT_CODE_RUNNING;
+        return strlen(id) < ID_PREFIX_MIN ? EXIT_CODE_SHORT : EXIT_CODE_NONE;
+}
+
+const char *exit_code_full_id(const ExitCode *exit_code)
+{
+        if (is_same(exit_code->running, exit_code->id))
+                return exit_code->running;
+        return exit_code->full_id ? exit_code->full_id : exit_code->running;
+}
+
+bool exit_code_is_unrecorded(const ExitCode *exit_code, EventLog *log)
+{
+        size_t n = strlen(exit_code->id), length;
+        uint64_t seq = eventlog_newest_seq(log);
+        const char *line;
+
+        while (eventlog_uncommitted_next(log, seq, &line, &length, &seq))
+                if (memmem(line, length, exit_code->id, n))
+                        return true;
+        return false;
+}
+
+/* Of an exec session that runs, and of a container that has not ended, it is the same sentence. */
+static int answer_running(const ExitCode *exit_code, sd_bus_message *call)
+{
+        bool exec = exit_code->kind == EXIT_CODE_EXEC;
+
+        return sd_bus_reply_method_errorf(
+                call, exec ? CE_ERROR_EXEC_RUNNING : CE_ERROR_EXIT_CODE_UNKNOWN,
+                "The %s \"%.*s\" has not ended yet.", exec ? "exec session" : "container",
+                SHOWN(exit_code_full_id(exit_code)));
+}
+
+int exit_code_answer(const ExitCode *exit_code, sd_bus_message *call)
 {
         bool exec = exit_code->kind == EXIT_CODE_EXEC;
         const char *what = exec ? "exec session" : "container";
 
-        if (!exit_code->full_id && strlen(exit_code->id) < ID_PREFIX_MIN)
+        switch (exit_code_state(exit_code)) {
+        case EXIT_CODE_KNOWN:
+                return sd_bus_reply_method_return(call, "i", exit_code->code);
+        case EXIT_CODE_RUNNING:
+                return answer_running(exit_code, call);
+        case EXIT_CODE_UNKNOWN:
+                return sd_bus_reply_method_errorf(
+                        call, CE_ERROR_EXIT_CODE_UNKNOWN,
+                        "The %s \"%.*s\" ended, and nobody said with which exit code.", what,
+                        SHOWN(exit_code->full_id));
+        case EXIT_CODE_AMBIGUOUS:
+                return sd_bus_reply_method_errorf(
+                        call, CE_ERROR_INVALID_ARGS,
+                        "The ID \"%.*s\" is the start of more than one: give more of it.",
+                        SHOWN(exit_code->id));
+        case EXIT_CODE_SHORT:
                 return sd_bus_reply_method_errorf(
                         call, CE_ERROR_INVALID_ARGS,
                         "The ID \"%s\" is too short for the start of one: give at least %d "
                         "characters of it.",
                         exit_code->id, ID_PREFIX_MIN);
-        if (!exit_code->full_id)
+        default:
                 return sd_bus_reply_method_errorf(
                         call, exec ? CE_ERROR_NO_SUCH_EXEC : CE_ERROR_NO_SUCH_CONTAINER,
-                        "The history knows no %s whose ID starts with \"%.*s\".", what,
-                        SHOWN(exit_code->id));
-        if (!exit_code->ended)
-                return sd_bus_reply_method_errorf(
-                        call, exec ? CE_ERROR_EXEC_RUNNING : CE_ERROR_EXIT_CODE_UNKNOWN,
-                        "The %s \"%.*s\" has not ended yet.", what, SHOWN(exit_code->full_id));
-        return sd_bus_reply_method_errorf(
-                call, CE_ERROR_EXIT_CODE_UNKNOWN,
-                "The %s \"%.*s\" ended, and nobody said with which exit code.", what,
-                SHOWN(exit_code->full_id));
-}
-
-int exit_code_answer(const ExitCode *exit_code, sd_bus_message *call)
-{
-        if (exit_code->ambiguous)
-                return sd_bus_reply_method_errorf(
-                        call, CE_ERROR_INVALID_ARGS,
-                        "The ID \"%.*s\" is the start of more than one: give more of it.",
-                        SHOWN(exit_code->id));
-        if (exit_code->known)
-                return sd_bus_reply_method_return(call, "i", exit_code->code);
-        return answer_error(exit_code, call);
+                        "The history knows no %s whose ID starts with \"%.*s\"%s.", what,
+                        SHOWN(exit_code->id), exec ? ", and none runs" : "");
+        }
 }

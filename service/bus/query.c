@@ -46,6 +46,7 @@ typedef struct Query {
         LogReader *reader;    /* owned */
         RecordParser *parser; /* weak: that of all queries */
         uint64_t end_seq;
+        bool held; /* until what waited for the next commit, when it came, is committed */
 
         /* One of the two. */
         Page *page;          /* owned */
@@ -200,11 +201,23 @@ static int query_run(Query *query, EventLog *log)
         return 0;
 }
 
+static int answer_exit_code(const Query *query, EventLog *log)
+{
+        const ExitCode *exit_code = query->exit_code;
+
+        if (exit_code_state(exit_code) != EXIT_CODE_KNOWN && !exit_code_running(exit_code) &&
+            exit_code_is_unrecorded(exit_code, log))
+                return sd_bus_reply_method_errorf(query->call, CE_ERROR_LOG_UNAVAILABLE,
+                                                  "What is known of it is not recorded yet: %s",
+                                                  eventlog_failure(log));
+        return exit_code_answer(exit_code, query->call);
+}
+
 static int query_answer(Query *query, const Queries *queries)
 {
         if (query->page)
                 return page_send(query->page, eventlog_epoch(queries->log), queries->outbox);
-        return exit_code_answer(query->exit_code, query->call);
+        return answer_exit_code(query, queries->log);
 }
 
 /* ---- all of them ---- */
@@ -222,10 +235,23 @@ static bool calls_come_first(Queries *queries)
         return true;
 }
 
+/* The next that can be worked on. */
+static Query *next_query(const Queries *queries)
+{
+        Query *query;
+
+        TAILQ_FOREACH(query, &queries->queue, queue)
+        {
+                if (!query->held)
+                        return query;
+        }
+        return NULL;
+}
+
 static void on_turn(void *userdata)
 {
         Queries *queries = userdata;
-        Query *query = TAILQ_FIRST(&queries->queue);
+        Query *query = next_query(queries);
         int r;
 
         if (!query)
@@ -256,7 +282,7 @@ static void on_turn(void *userdata)
                 queries->n--;
         }
 
-        if (queries->n > 0)
+        if (next_query(queries))
                 turn_schedule(&queries->turn);
 }
 
@@ -423,8 +449,31 @@ int queries_page(Queries *queries, sd_bus_message *call, uid_t uid, uint64_t aft
         return enqueue(queries, TAKE_PTR(query));
 }
 
-int queries_exit_code(Queries *queries, sd_bus_message *call, uid_t uid, ExitCodeKind kind,
-                      const char *id, sd_bus_error *error)
+/* An end that a source saw is appended, and the commit follows at once, unless it fails. */
+static bool must_be_held(const Queries *queries, const BusHost *host, ExitCodeKind kind)
+{
+        return kind == EXIT_CODE_EXEC && host->exec_running &&
+               eventlog_uncommitted(queries->log) > 0 && *eventlog_failure(queries->log) == '\0';
+}
+
+void queries_committed(Queries *queries)
+{
+        Query *query;
+
+        if (eventlog_uncommitted(queries->log) > 0 && *eventlog_failure(queries->log) == '\0')
+                return;
+        TAILQ_FOREACH(query, &queries->queue, queue)
+        {
+                if (query->held) {
+                        query->held = false;
+                        query->end_seq = eventlog_newest_seq(queries->log);
+                        turn_schedule(&queries->turn);
+                }
+        }
+}
+
+int queries_exit_code(Queries *queries, const BusHost *host, sd_bus_message *call, uid_t uid,
+                      ExitCodeKind kind, const char *id, sd_bus_error *error)
 {
         _cleanup_(query_freep) Query *query = NULL;
         _cleanup_(exit_code_freep) ExitCode *exit_code = NULL;
@@ -437,8 +486,8 @@ int queries_exit_code(Queries *queries, sd_bus_message *call, uid_t uid, ExitCod
                 return sd_bus_error_set(
                         error, CE_ERROR_INVALID_ARGS,
                         "The ID \"\" is empty: give the ID whose exit code you want.");
-        r = exit_code_new(kind, id, &exit_code);
-        if (r < 0)
+        if ((r = exit_code_new(kind, id, &exit_code)) < 0 ||
+            (r = exit_code_ask_running(exit_code, host)) < 0)
                 return r;
         r = query_new(queries, call, uid,
                       &(LogQuestion){ .filter = exit_code_filter(exit_code), .exits = true },
@@ -448,6 +497,7 @@ int queries_exit_code(Queries *queries, sd_bus_message *call, uid_t uid, ExitCod
         if (!exit_code_filter(exit_code))
                 return exit_code_answer(exit_code, call);
         query->exit_code = TAKE_PTR(exit_code);
+        query->held = must_be_held(queries, host, kind);
 
         return enqueue(queries, TAKE_PTR(query));
 }

@@ -54,5 +54,9 @@ static inline void queries_freep(Queries **queries)
 int queries_page(Queries *queries, sd_bus_message *call, uid_t uid, uint64_t after,
                  uint64_t since_nsec, uint64_t until_nsec, Filter *filter, sd_bus_error *error);
 
-int queries_exit_code(Queries *queries, sd_bus_message *call, uid_t uid, ExitCodeKind kind,
-                      const char *id, sd_bus_error *error);
+/* How an exec session or a container ended; the host is asked what runs. */
+int queries_exit_code(Queries *queries, const BusHost *host, sd_bus_message *call, uid_t uid,
+                      ExitCodeKind kind, const char *id, sd_bus_error *error);
+
+/* The history has more, or cannot be written. */
+void queries_committed(Queries *queries);

@@ -71,6 +71,7 @@ static const struct {
         const char *id;
         Told told[5];
         const char *answer, *says;
+        const char *running; /* the ID of one that runs; "*": several do; NULL: none does */
 } rows[] = {
         /* exec sessions: the first word counts */
         { "nothing is known", EXIT_CODE_EXEC, ID_A, {}, "NoSuchExec", ID_A },
@@ -115,6 +116,98 @@ static const struct {
           { { "died", ID_A, 7 } },
           "NoSuchExec",
           ID_A },
+        /* what the sources say of those that run */
+        { "it runs, and the history has not heard of it",
+          EXIT_CODE_EXEC,
+          ID_A,
+          {},
+          "ExecRunning",
+          ID_A,
+          .running = ID_A },
+        { "it runs, and began",
+          EXIT_CODE_EXEC,
+          ID_A,
+          { { "exec", ID_A, NONE } },
+          "ExecRunning",
+          ID_A,
+          .running = ID_A },
+        { "it runs, and has a code", /* which is the better word */
+          EXIT_CODE_EXEC,
+          ID_A,
+          { { "exec_died", ID_A, 7 } },
+          "7",
+          "",
+          .running = ID_A },
+        { "it runs, and ended without a code",
+          EXIT_CODE_EXEC,
+          ID_A,
+          { { "exec_died", ID_A, NONE } },
+          "ExecRunning",
+          ID_A,
+          .running = ID_A },
+        { "a prefix of one that runs",
+          EXIT_CODE_EXEC,
+          "aaaaaaaaaaaa",
+          {},
+          "ExecRunning",
+          ID_A,
+          .running = ID_A },
+        { "a prefix of one that runs and of one that ended",
+          EXIT_CODE_EXEC,
+          "aaaaaaaaaaaa",
+          { { "exec_died", ID_A2, 7 } },
+          "InvalidArgs",
+          "more than one",
+          .running = ID_A },
+        { "a prefix of several that run",
+          EXIT_CODE_EXEC,
+          "aaaaaaaaaaaa",
+          {},
+          "InvalidArgs",
+          "more than one",
+          .running = "*" },
+        { "too short a prefix of one that runs",
+          EXIT_CODE_EXEC,
+          "aaaaaaaaaaa",
+          {},
+          "InvalidArgs",
+          "too short",
+          .running = ID_A },
+        { "too short a prefix of several that run",
+          EXIT_CODE_EXEC,
+          "aaaaaaaaaaa",
+          {},
+          "InvalidArgs",
+          "too short",
+          .running = "*" },
+        { "a short ID of one that runs",
+          EXIT_CODE_EXEC,
+          "abc",
+          {},
+          "ExecRunning",
+          "abc",
+          .running = "abc" },
+        { "one that ended, and whose ID is the start of one that runs",
+          EXIT_CODE_EXEC,
+          "aaaaaaaaaaaa",
+          { { "exec_died", "aaaaaaaaaaaa", 7 } },
+          "7",
+          "",
+          .running = ID_A },
+        { "one that runs, and whose ID is the start of one that ended",
+          EXIT_CODE_EXEC,
+          "aaaaaaaaaaaa",
+          { { "exec_died", ID_A, 7 } },
+          "ExecRunning",
+          "\"aaaaaaaaaaaa\"",
+          .running = "aaaaaaaaaaaa" },
+        { "a container is not looked for among exec sessions",
+          EXIT_CODE_CONTAINER,
+          ID_A,
+          {},
+          "NoSuchContainer",
+          ID_A,
+          .running = ID_A },
         /* containers: the last word counts */
         { "nothing is known", EXIT_CODE_CONTAINER, ID_A, {}, "NoSuchContainer", ID_A },
         { "it ended", EXIT_CODE_CONTAINER, ID_A, { { "died", ID_A, 7 } }, "7", "" },
@@ -241,6 +334,20 @@ static void tell(ExitCode *exit_code, const Told *told)
         must(exit_code_look_at(exit_code, event_fields(event)) >= 0);
 }
 
+/* The sources. */
+static int exec_running(const char *id, char **ret_full_id, void *userdata)
+{
+        const char *running = userdata;
+
+        if (!running || (strcmp(running, "*") != 0 && strncmp(running, id, strlen(id)) != 0))
+                return 0;
+        if (strcmp(running, "*") == 0)
+                return -ENOTUNIQ;
+        *ret_full_id = strdup(running);
+        must(*ret_full_id);
+        return 1;
+}
+
 static void test_what_is_answered(void)
 {
         _cleanup_peers_ Peers peers = peers_new();
@@ -248,9 +355,12 @@ static void test_what_is_answered(void)
 
         must(sd_bus_add_filter(peers.service, NULL, on_call, &call) >= 0);
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                const BusHost host = { .exec_running = exec_running,
+                                       .userdata = (void *)(uintptr_t)rows[i].running };
                 ExitCode *exit_code;
 
                 must(exit_code_new(rows[i].kind, rows[i].id, &exit_code) == 0);
+                must(exit_code_ask_running(exit_code, &host) == 0);
                 for (size_t k = 0; k < ELEMENTSOF(rows[i].told) && rows[i].told[k].status; k++)
                         tell(exit_code, rows[i].told + k);
                 ask(&peers, &call, exit_code);
