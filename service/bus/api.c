@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "bus/auth.h"
 #include "bus/emission.h"
+#include "bus/exec-wait.h"
 #include "bus/query.h"
 #include "bus/question.h"
 #include "bus/stream.h"
@@ -22,6 +23,7 @@ struct Api {
         /* Owned; NULL while it is on no bus. */
         Auth *auth;
         Queries *queries;
+        ExecWaits *exec_waits;
         Emissions *emissions;
         sd_bus_slot *slot; /* the vtable */
 };
@@ -121,10 +123,21 @@ static int method_exec_exit_code(sd_bus_message *call, void *userdata, sd_bus_er
         return identified(call, userdata, exec_exit_code, error);
 }
 
-/* It does not wait yet. */
 static int wait_exec_exit(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
-        return answer_exit_code(userdata, call, EXIT_CODE_EXEC, error);
+        const Api *api = userdata;
+        uint64_t timeout_usec;
+        const char *id;
+        uid_t uid;
+        int r;
+
+        r = auth_uid(api->auth, call, &uid);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_read(call, "st", &id, &timeout_usec);
+        if (r < 0)
+                return r;
+        return exec_waits_add(api->exec_waits, call, uid, id, timeout_usec, error);
 }
 
 static int method_wait_exec_exit(sd_bus_message *call, void *userdata, sd_bus_error *error)
@@ -195,6 +208,8 @@ void api_committed(Api *api)
                 emissions_committed(api->emissions);
         if (api->queries)
                 queries_committed(api->queries);
+        if (api->exec_waits)
+                exec_waits_committed(api->exec_waits);
         streams_committed(api->streams);
 }
 
@@ -338,7 +353,8 @@ int api_join(Api *api, sd_bus *bus)
 
         if ((r = auth_new(bus, host->user, &api->auth)) < 0 ||
             (r = emissions_new(host, &api->emissions)) < 0 ||
-            (r = queries_new(host->loop, host->log, api->outbox, &api->queries)) < 0)
+            (r = queries_new(host->loop, host->log, api->outbox, &api->queries)) < 0 ||
+            (r = exec_waits_new(host, api->outbox, &api->exec_waits)) < 0)
                 return r;
         return sd_bus_add_object_vtable(bus, &api->slot, CE_OBJECT_PATH, CE_INTERFACE, vtable, api);
 }
@@ -348,6 +364,7 @@ void api_leave(Api *api)
         api->slot = sd_bus_slot_unref(api->slot);
         api->emissions = emissions_free(api->emissions);
         api->queries = queries_free(api->queries);
+        api->exec_waits = exec_waits_free(api->exec_waits);
         api->auth = auth_free(api->auth);
 }
 

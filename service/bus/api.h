@@ -31,5 +31,6 @@ static inline void api_freep(Api **api)
         api_free(*api);
 }
 
-/* Answers the calls of Emit whose events are committed, and lets streams go on. */
+/* Answers the calls of Emit whose events are committed, and those of WaitExecExit that waited for
+ * them, and lets streams go on. */
 void api_committed(Api *api);

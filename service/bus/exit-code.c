@@ -42,6 +42,14 @@ static int make_filter(ExitCode *exit_code)
         return r == -EINVAL ? 0 : r;
 }
 
+int exit_code_check_id(const char *id, sd_bus_error *error)
+{
+        if (*id != '\0')
+                return 0;
+        return sd_bus_error_set(error, CE_ERROR_INVALID_ARGS,
+                                "The ID \"\" is empty: give the ID whose exit code you want.");
+}
+
 int exit_code_new(ExitCodeKind kind, const char *id, ExitCode **ret)
 {
         _cleanup_(exit_code_freep) ExitCode *exit_code = NULL;

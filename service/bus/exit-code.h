@@ -40,6 +40,9 @@ typedef enum ExitCodeState {
 
 typedef struct ExitCode ExitCode;
 
+/* Whether something may be asked by that ID at all; if not, negative with "error" set. */
+int exit_code_check_id(const char *id, sd_bus_error *error);
+
 /* "id" is a full ID or a prefix of one, and copied. Returns -ENOMEM. */
 int exit_code_new(ExitCodeKind kind, const char *id, ExitCode **ret);
 

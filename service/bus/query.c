@@ -482,11 +482,8 @@ int queries_exit_code(Queries *queries, const BusHost *host, sd_bus_message *cal
 
         if (eventlog_exit_code(queries->log, kind == EXIT_CODE_EXEC, id, &code) > 0)
                 return sd_bus_reply_method_return(call, "i", code);
-        if (*id == '\0')
-                return sd_bus_error_set(
-                        error, CE_ERROR_INVALID_ARGS,
-                        "The ID \"\" is empty: give the ID whose exit code you want.");
-        if ((r = exit_code_new(kind, id, &exit_code)) < 0 ||
+        if ((r = exit_code_check_id(id, error)) < 0 ||
+            (r = exit_code_new(kind, id, &exit_code)) < 0 ||
             (r = exit_code_ask_running(exit_code, host)) < 0)
                 return r;
         r = query_new(queries, call, uid,

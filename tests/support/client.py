@@ -15,6 +15,7 @@
     page = client.query_after(cursor, until, filters)
     events = client.history("event=died")      # all pages, from the oldest
     client.exec_exit_code(ID), client.container_exit_code(ID)
+    waiting = client.wait_exec_exit(ID, timeout_usec)   # goes on; .answered .code() .error()
     client.emit(type="container", status="died", id=..., details={"exit_code": 7})   # -> seq
     client.get("NewestSeq"), client.get_all(), client.engines(), client.engine("podman")
     client.call("Query", 0, 0, [])             # any method that introspection/*.xml declares
@@ -177,6 +178,47 @@ class Listener:
         return self.events[:count]
 
 
+class Waiting:
+    """A call whose answer may take its time."""
+
+    def __init__(self, client: Client, method: str, *arguments: Any,
+                 deadline: float = 3600) -> None:
+        self.reply: Any = None
+        self.took = 0.0
+        self.since = time.monotonic()
+        message = dbus.lowlevel.MethodCallMessage(NAME, PATH, INTERFACE, method)
+        message.append(*arguments, signature=signature(method))
+        client.connection.send_message_with_reply(message, self._answer, deadline)
+        client.connection.flush()
+
+    def _answer(self, reply: Any) -> None:
+        self.took = time.monotonic() - self.since
+        self.reply = reply
+
+    @property
+    def answered(self) -> bool:
+        """Whether the answer has come."""
+        return self.reply is not None
+
+    def wait(self, deadline: float = DEADLINE) -> Any:
+        """The reply, also if it is an error."""
+        wait_until(lambda: self.answered, "an answer", deadline)
+        return self.reply
+
+    def code(self, deadline: float = DEADLINE) -> int:
+        """The exit code that it was answered with."""
+        reply = self.wait(deadline)
+        if reply.get_type() == dbus.lowlevel.MESSAGE_TYPE_ERROR:
+            raise AssertionError(f"{reply.get_error_name()}: {reply.get_args_list()}")
+        return int(reply.get_args_list()[0])
+
+    def error(self, deadline: float = DEADLINE) -> tuple[str, str]:
+        """The error's name and sentence."""
+        reply = self.wait(deadline)
+        assert reply.get_type() == dbus.lowlevel.MESSAGE_TYPE_ERROR, reply.get_args_list()
+        return str(reply.get_error_name()), str(reply.get_args_list()[0])
+
+
 class Client:
     """A connection of one user's."""
 
@@ -256,6 +298,10 @@ class Client:
     def container_exit_code(self, container_id: str) -> int:
         """ContainerExitCode."""
         return self.call("ContainerExitCode", container_id)
+
+    def wait_exec_exit(self, exec_id: str, timeout_usec: int = 0) -> Waiting:
+        """WaitExecExit, which is under way when this returns."""
+        return Waiting(self, "WaitExecExit", exec_id, timeout_usec)
 
     def emit(self, type: str = "container", status: str = "start", id: str = "",  # noqa: A002
              name: str = "", image: str = "", engine: str = "test", time_nsec: int = 0,
