@@ -179,6 +179,17 @@ static const char *set_podman_enabled(const char *value, Loading *loading)
         return NULL;
 }
 
+static const char *set_health_check_execs(const char *value, Loading *loading)
+{
+        bool yes = strcmp(value, "yes") == 0;
+
+        if (!yes && strcmp(value, "no") != 0)
+                return "use \"yes\" or \"no\"";
+
+        loading->configuration.podman_health_check_execs = yes;
+        return NULL;
+}
+
 static const struct {
         const char *section;
         const char *key;
@@ -192,6 +203,7 @@ static const struct {
         { "Log", "KeepFree", set_keep_free },
         { "Podman", "Enabled", set_podman_enabled },
         { "Podman", "EventsLog", set_events_log },
+        { "Podman", "HealthCheckExecs", set_health_check_execs },
 };
 
 /* ---- files ---- */

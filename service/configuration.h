@@ -24,7 +24,8 @@ typedef struct Configuration {
         unsigned keep_free_percent;
 
         bool podman_enabled;
-        char *podman_events_log; /* owned; NULL: found out by sources/podman-config.h */
+        bool podman_health_check_execs; /* are signalled */
+        char *podman_events_log;        /* owned; NULL: found out by sources/podman-config.h */
 
         char *problem; /* owned: the first, in a sentence; NULL: none */
 } Configuration;

@@ -478,6 +478,7 @@ int manager_new(const ManagerOptions *options, Manager **ret)
         manager->host = (BusHost){
                 .user = options->user,
                 .state = &manager->state,
+                .health_check_execs = manager->configuration.podman_health_check_execs,
                 .sources = manager->sources,
                 .emit = on_emit,
                 .ready = on_ready,

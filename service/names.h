@@ -32,6 +32,9 @@
 #define CE_ERROR_NOT_AUTHORIZED    CE_ERROR_PREFIX "NotAuthorized"
 #define CE_ERROR_LOG_UNAVAILABLE   CE_ERROR_PREFIX "LogUnavailable"
 
+/* The reason in the end of an exec session that ran a health check. */
+#define CE_REASON_HEALTH_CHECK "health_check"
+
 /* A standard name where it fits: a malformed argument that is neither a filter nor a time. */
 #define CE_ERROR_INVALID_ARGS "org.freedesktop.DBus.Error.InvalidArgs"
 

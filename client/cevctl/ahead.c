@@ -9,52 +9,49 @@
 void ahead_done(Ahead *a)
 {
         for (size_t i = a->first; i < a->n; i++)
-                sd_bus_message_unref(a->messages[i]);
-        free(a->messages);
-        free(a->seqs);
+                sd_bus_message_unref(a->signals[i].message);
+        free(a->signals);
         *a = (Ahead){};
 }
 
 static int make_room(Ahead *a)
 {
-        if (a->messages)
-                return 0;
-        a->messages = calloc(AHEAD_MAX, sizeof(*a->messages));
-        a->seqs = calloc(AHEAD_MAX, sizeof(*a->seqs));
-        if (a->messages && a->seqs)
-                return 0;
-        ahead_done(a);
-        return -ENOMEM;
+        if (!a->signals)
+                a->signals = calloc(AHEAD_MAX, sizeof(AheadSignal));
+        return a->signals ? 0 : -ENOMEM;
 }
 
 int ahead_add(Ahead *a, const Event *e)
 {
         int r;
 
-        if (a->n == AHEAD_MAX || (a->n > a->first && e->seq <= a->seqs[a->n - 1]))
+        if (a->n == AHEAD_MAX || (a->n > a->first && e->seq <= a->signals[a->n - 1].seq))
                 return 0;
         r = make_room(a);
         if (r < 0)
                 return r;
-        a->messages[a->n] = sd_bus_message_ref(e->message);
-        a->seqs[a->n++] = e->seq;
+        a->signals[a->n++] = (AheadSignal){
+                .message = sd_bus_message_ref(e->message),
+                .seq = e->seq,
+                .n_unsignalled = e->unsignalled,
+        };
         return 0;
 }
 
 static sd_bus_message *remove_first(Ahead *a)
 {
-        return a->messages[a->first++];
+        return a->signals[a->first++].message;
 }
 
-uint64_t ahead_next(Ahead *a, uint64_t seq)
+const AheadSignal *ahead_next(Ahead *a, uint64_t seq)
 {
-        while (a->first < a->n && a->seqs[a->first] <= seq)
+        while (a->first < a->n && a->signals[a->first].seq <= seq)
                 sd_bus_message_unref(remove_first(a));
         if (a->first < a->n)
-                return a->seqs[a->first];
+                return a->signals + a->first;
 
         ahead_done(a);
-        return 0;
+        return NULL;
 }
 
 int ahead_take(Ahead *a, Event *ret)

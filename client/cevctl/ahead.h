@@ -15,10 +15,15 @@
  * has it later. */
 #define AHEAD_MAX 1024
 
+typedef struct AheadSignal {
+        sd_bus_message *message; /* owned */
+        uint64_t seq;
+        uint64_t n_unsignalled; /* as it says */
+} AheadSignal;
+
 typedef struct Ahead {
-        sd_bus_message **messages; /* owned, and so is each; in order of their numbers */
-        uint64_t *seqs;            /* owned */
-        size_t first, n;           /* those before "first" were taken */
+        AheadSignal *signals; /* owned; in order of their numbers */
+        size_t first, n;      /* those before "first" were taken */
 } Ahead;
 
 void ahead_done(Ahead *a);
@@ -26,8 +31,10 @@ void ahead_done(Ahead *a);
 /* Keeps one with a greater number than all that are kept. Returns -ENOMEM. */
 int ahead_add(Ahead *a, const Event *e);
 
-/* The number of the next one behind "seq", dropping those up to it; 0 if there is none. */
-uint64_t ahead_next(Ahead *a, uint64_t seq);
+/* The next one behind "seq", dropping those up to it; NULL if there is none. Valid until it is
+ * taken.
+ */
+const AheadSignal *ahead_next(Ahead *a, uint64_t seq);
 
 /* Takes that one. */
 int ahead_take(Ahead *a, Event *ret);

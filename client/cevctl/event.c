@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "names.h"
 #include "variant.h"
 
 /* The details that have a field of their own, and the type they must have on the bus. */
@@ -29,6 +30,7 @@ static const struct {
         { "backlog", 'b', offsetof(Event, backlog), 0 },
         { "truncated", 'b', offsetof(Event, truncated), 0 },
         { "unrecorded", 'b', offsetof(Event, unrecorded), 0 },
+        { "unsignalled", 'u', offsetof(Event, unsignalled), offsetof(Event, has_unsignalled) },
 };
 
 void event_done(Event *e)
@@ -178,6 +180,13 @@ int event_read(sd_bus_message *m, Event *ret)
         *ret = e;
         e = (Event){};
         return 0;
+}
+
+bool event_is_health_check_exec(const Event *e)
+{
+        return e->reason && strcmp(e->reason, CE_REASON_HEALTH_CHECK) == 0 &&
+               strcmp(e->type, "container") == 0 &&
+               (strcmp(e->status, "exec_died") == 0 || strcmp(e->status, "exec_die") == 0);
 }
 
 bool event_detail_is_known(const char *key)

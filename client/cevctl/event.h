@@ -51,6 +51,8 @@ typedef struct Event {
         bool synthetic;
         bool backlog;
         bool unrecorded; /* in a signal: the history does not have it yet */
+        bool has_unsignalled;
+        uint32_t unsignalled; /* in a signal: so many before it are not signalled */
         bool truncated;
 
         EventAttribute *attributes; /* owned; sorted by key */
@@ -61,6 +63,9 @@ typedef struct Event {
 /* Reads the nine values of an event: the body of a signal, or a structure that was entered. */
 int event_read(sd_bus_message *m, Event *ret);
 void event_done(Event *e);
+
+/* Whether it is the end of an exec session that an engine ran for a health check. */
+bool event_is_health_check_exec(const Event *e);
 
 /* Whether a detail of that name has a place of its own. */
 bool event_detail_is_known(const char *key);

@@ -62,6 +62,11 @@
  * we are RESTING until the history is written again. Who follows from now on is spared that: what
  * is missing before the first signal happened before.
  *
+ * The ends of health checks' exec sessions may be recorded and not signalled. The next signal says
+ * how many they were, so that nobody has to ask for them. Where a page has them all the same, they
+ * are left out of what happens while we follow: what is shown must not depend on whether we had to
+ * ask.
+ *
  * The time of the end is a timer. When it fires, one more page is asked for, since an event may
  * have been recorded that nobody has signalled yet.
  */
@@ -109,6 +114,8 @@ struct Follow {
         unsigned n_signals; /* delivered since the last page */
         bool answered;      /* the service has given a page at least once */
         bool begins;        /* FOLLOW_NOW: nothing was heard of yet */
+        bool quiet;         /* the service does not signal the ends of health checks */
+        uint64_t live_last; /* number of the last event before we followed; UINT64_MAX: all yet */
         bool no_bulk;       /* pages only */
         bool ask_again;     /* when this page is there, whatever it says */
         bool past_deadline;
@@ -155,6 +162,8 @@ static int deliver(const Event *e, const char *cursor, void *userdata)
         /* Who wants what happens from now on does not want an engine's old log, which the service
          * records when it first finds the engine. */
         if (o->start == FOLLOW_NOW && e->backlog)
+                return 0;
+        if (f->quiet && e->seq > f->live_last && event_is_health_check_exec(e))
                 return 0;
         return f->handler->event(e, cursor, f->userdata);
 }
@@ -238,6 +247,7 @@ static void restart(Follow *f, const sd_bus_error *error)
 
         f->handler->notice(FOLLOW_EXPIRED, error->message ?: "", f->userdata);
         r = progress_start(&f->progress, "");
+        f->live_last = UINT64_MAX;
         if (r < 0)
                 end(f, r, NULL);
         else
@@ -396,20 +406,20 @@ static int stream(Follow *f)
  * missing. */
 static int deliver_ahead(Follow *f)
 {
-        uint64_t seq;
+        const AheadSignal *next;
         int r = 0;
 
-        while (r >= 0 && f->state != ENDED && (seq = ahead_next(&f->ahead, f->progress.last)) > 0) {
+        while (r >= 0 && f->state != ENDED && (next = ahead_next(&f->ahead, f->progress.last))) {
                 _cleanup_(event_done) Event e = {};
 
                 if (f->begins && f->progress.heard == 0)
-                        r = progress_skip_to(&f->progress, seq);
+                        r = progress_skip_to(&f->progress, next->seq);
                 f->begins = false;
-                if (r < 0 || seq != f->progress.last + 1)
+                if (r < 0 || !progress_is_next(&f->progress, next->seq, next->n_unsignalled))
                         break;
                 r = ahead_take(&f->ahead, &e);
                 if (r >= 0)
-                        r = progress_delivered(&f->progress);
+                        r = progress_delivered(&f->progress, e.seq);
                 if (r >= 0)
                         r = deliver(&e, f->progress.cursor, f);
                 f->n_signals++;
@@ -438,6 +448,8 @@ static void caught_up(Follow *f)
                 ask(f);
         else
                 f->state = LIVE;
+        if (f->state == LIVE && f->live_last == UINT64_MAX)
+                f->live_last = f->progress.last;
 }
 
 static int take_page(Follow *f, sd_bus_message *m)
@@ -491,6 +503,7 @@ static int take_end(Follow *f, sd_bus_message *m)
         if (r >= 0)
                 r = progress_start(&f->progress, cursor);
         f->begins = true;
+        f->live_last = f->progress.last;
         if (r >= 0)
                 ask(f);
         return r;
@@ -545,10 +558,14 @@ static void ask(Follow *f)
 static void on_event(const Event *e, void *userdata)
 {
         Follow *f = userdata;
-        Step step = e->unrecorded ? progress_heard_unrecorded(&f->progress, e->seq)
-                                  : progress_heard(&f->progress, e->seq);
+        Step step = e->unrecorded ? progress_heard_unrecorded(&f->progress, e->seq, e->unsignalled)
+                                  : progress_heard(&f->progress, e->seq, e->unsignalled);
         int r = 0;
 
+        if (event_is_health_check_exec(e))
+                f->quiet = false;
+        else if (e->has_unsignalled)
+                f->quiet = true;
         if (step == STEP_IGNORE)
                 return;
         if (e->unrecorded && !f->progress.ask_always && (f->state != LIVE || step != STEP_DELIVER))
@@ -563,7 +580,7 @@ static void on_event(const Event *e, void *userdata)
         }
 
         f->begins = false;
-        r = progress_delivered(&f->progress);
+        r = progress_delivered(&f->progress, e->seq);
         if (r >= 0)
                 r = deliver(e, f->progress.cursor, f);
         /* When nothing else is at hand: a burst of signals is one pause. */
@@ -663,6 +680,7 @@ int follow_new(sd_bus *bus, const FollowOptions *options, const FollowHandler *h
         f->options = *options;
         f->handler = handler;
         f->userdata = userdata;
+        f->live_last = UINT64_MAX;
 
         r = progress_init(&f->progress, options->start == FOLLOW_CURSOR ? options->cursor : NULL,
                           options->filters && options->filters[0]);

@@ -63,27 +63,32 @@ int progress_start(Progress *p, const char *cursor)
         return set_cursor(p, cursor);
 }
 
-static Step step_for(const Progress *p, uint64_t seq)
+bool progress_is_next(const Progress *p, uint64_t seq, uint64_t n_unsignalled)
+{
+        return seq > p->last && seq - p->last - 1 <= n_unsignalled;
+}
+
+static Step step_for(const Progress *p, uint64_t seq, uint64_t n_unsignalled)
 {
         if (p->epoch && seq <= p->last)
                 return STEP_IGNORE;
-        if (p->epoch && !p->ask_always && seq == p->last + 1)
+        if (p->epoch && !p->ask_always && progress_is_next(p, seq, n_unsignalled))
                 return STEP_DELIVER;
         return STEP_ASK;
 }
 
-Step progress_heard(Progress *p, uint64_t seq)
+Step progress_heard(Progress *p, uint64_t seq, uint64_t n_unsignalled)
 {
         if (seq > p->heard)
                 p->heard = seq;
-        return step_for(p, seq);
+        return step_for(p, seq, n_unsignalled);
 }
 
-Step progress_heard_unrecorded(Progress *p, uint64_t seq)
+Step progress_heard_unrecorded(Progress *p, uint64_t seq, uint64_t n_unsignalled)
 {
         if (seq > p->ahead)
                 p->ahead = seq;
-        return step_for(p, seq);
+        return step_for(p, seq, n_unsignalled);
 }
 
 static int go_to(Progress *p, uint64_t seq)
@@ -100,9 +105,9 @@ static int go_to(Progress *p, uint64_t seq)
         return 0;
 }
 
-int progress_delivered(Progress *p)
+int progress_delivered(Progress *p, uint64_t seq)
 {
-        return go_to(p, p->last + 1);
+        return go_to(p, seq);
 }
 
 int progress_skip_to(Progress *p, uint64_t seq)

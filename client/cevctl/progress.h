@@ -7,7 +7,8 @@
  *
  * A signal is only a hint that there is an event with that number. The number that follows the last
  * one can be taken straight from the signal; a greater one means that something is missing, so the
- * history must be asked; any other one is known already.
+ * history must be asked; any other one is known already. A signal may say how many events right
+ * before its own are not signalled: they are not missing.
  *
  * While the service cannot write, its signals are of events that the history does not have yet.
  * They keep their numbers, so those that come one after the other are done as they come. Where one
@@ -45,17 +46,21 @@ void progress_new_owner(Progress *p);
 /* Go on after another place: "" after the history that we followed, or that part of it, is gone. */
 int progress_start(Progress *p, const char *cursor);
 
-/* A signal has come. For STEP_DELIVER, call progress_delivered() once that is done. */
-Step progress_heard(Progress *p, uint64_t seq);
+/* A signal has come, and so many events before it are not signalled. For STEP_DELIVER, call
+ * progress_delivered() once that is done. */
+Step progress_heard(Progress *p, uint64_t seq, uint64_t n_unsignalled);
 
 /* One has come whose event is not recorded yet. For STEP_DELIVER as above. */
-Step progress_heard_unrecorded(Progress *p, uint64_t seq);
+Step progress_heard_unrecorded(Progress *p, uint64_t seq, uint64_t n_unsignalled);
+
+/* Whether that event comes next. */
+bool progress_is_next(const Progress *p, uint64_t seq, uint64_t n_unsignalled);
 
 /* Nobody wants what lies before that event, which is not recorded yet. */
 int progress_skip_to(Progress *p, uint64_t seq);
 
-/* The event with the number after the last one is done. */
-int progress_delivered(Progress *p);
+/* The event that came next is done. */
+int progress_delivered(Progress *p, uint64_t seq);
 
 /* A page is done. Sets what is next: STEP_ASK or STEP_REST for more, STEP_WAIT, or STEP_IGNORE at
  * the end. */

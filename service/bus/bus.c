@@ -203,6 +203,7 @@ static int make_parts(Bus *bus)
             (r = sd_event_add_time_relative(loop, &bus->retry, CLOCK_MONOTONIC, 0, 0, on_retry,
                                             bus)) < 0)
                 return r;
+        emitter_set_health_check_execs(bus->emitter, bus->host.health_check_execs);
         return sd_event_source_set_enabled(bus->retry, SD_EVENT_OFF);
 }
 

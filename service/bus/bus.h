@@ -31,6 +31,7 @@ typedef struct BusHost {
         Source *const *sources;
         size_t n_sources;
         const ServiceState *state;
+        bool health_check_execs; /* the ends of health checks' exec sessions are signalled */
 
         /* Appends an event and sees to its commit, of which bus_committed() tells. */
         int (*emit)(const Event *event, uint64_t *ret_seq, void *userdata);

@@ -22,6 +22,7 @@ const Detail known_details[DETAILS_MAX] = {
         { "truncated", "b", FIELD(truncated), 0, true },
         { "backlog", "b", FIELD(backlog), 0, true },
         { "unrecorded", "b", FIELD(unrecorded), 0, false },
+        { "unsignalled", "u", FIELD(unsignalled), FIELD(has_unsignalled), false },
 #undef FIELD
 };
 

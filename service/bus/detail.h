@@ -18,7 +18,7 @@ typedef struct Detail {
         bool engine;  /* an engine may say it, and so may a caller of Emit */
 } Detail;
 
-#define DETAILS_MAX 15
+#define DETAILS_MAX 16
 
 extern const Detail known_details[DETAILS_MAX];
 

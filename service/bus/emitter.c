@@ -28,14 +28,16 @@ struct Emitter {
         EventLog *log;     /* weak */
         LogReader *reader; /* owned; NULL until the log is open */
         RecordParser parser;
-        Turn turn;    /* publishes some */
-        uint64_t seq; /* the last that was published, or passed over */
+        Turn turn;           /* publishes some */
+        uint64_t seq;        /* the last that was published, or passed over */
+        uint32_t n_left_out; /* right up to there, since nobody is to hear of them */
 
         sd_event_source *retry; /* owned: off unless the history could not be read */
         uint64_t retry_usec;    /* the next delay */
         int error;              /* why it could not be read; 0: it could */
 
         bool named;
+        bool health_check_execs; /* are published */
 };
 
 /* A record that comes next. */
@@ -59,7 +61,21 @@ int emitter_rewind(Emitter *emitter, uint64_t seq)
         log_reader_free(emitter->reader);
         emitter->reader = reader;
         emitter->seq = seq - 1;
+        emitter->n_left_out = 0;
         return 0;
+}
+
+/* Who follows would have to ask for what is not counted, as he has to for backlog. */
+static bool is_left_out(Emitter *emitter, const EventFields *event)
+{
+        if (event->backlog) {
+                emitter->n_left_out = 0;
+                return true;
+        }
+        if (emitter->health_check_execs || !event_is_health_check_exec(event))
+                return false;
+        emitter->n_left_out += emitter->n_left_out < UINT32_MAX;
+        return true;
 }
 
 static int emit_record(Emitter *emitter, const Candidate *candidate)
@@ -70,12 +86,17 @@ static int emit_record(Emitter *emitter, const Candidate *candidate)
         int r;
 
         r = record_parser_read(&emitter->parser, candidate->line, candidate->length, &event);
-        if (r < 0)
+        if (r < 0) {
+                emitter->n_left_out = 0;
                 return r;
-        fields = *event;
-        if (fields.backlog)
+        }
+        if (is_left_out(emitter, event))
                 return 0;
+        fields = *event;
         fields.unrecorded = candidate->unrecorded;
+        fields.unsignalled = emitter->n_left_out;
+        fields.has_unsignalled = emitter->n_left_out > 0;
+        emitter->n_left_out = 0;
         r = bus_event_new_signal(outbox_bus(emitter->outbox), &fields, &signal);
         if (r < 0)
                 return r;
@@ -92,6 +113,7 @@ static void pass_backlog(Emitter *emitter)
                 return;
         log_reader_pass(emitter->reader, newest);
         emitter->seq = newest;
+        emitter->n_left_out = 0;
 }
 
 /* The next of the history, and behind its end what waits for it. Returns as log_reader_next(). */
@@ -139,6 +161,8 @@ static int emit_some(Emitter *emitter)
                 /* It was published before it was recorded. */
                 if (candidate.seq <= emitter->seq)
                         continue;
+                if (candidate.seq != emitter->seq + 1)
+                        emitter->n_left_out = 0;
                 emitter->seq = candidate.seq;
                 r = emit_record(emitter, &candidate);
                 if (r == -ENOTCONN || r == -ECONNRESET)
@@ -251,4 +275,9 @@ void emitter_kick(Emitter *emitter)
 {
         if (emitter->named && emitter->reader)
                 turn_schedule(&emitter->turn);
+}
+
+void emitter_set_health_check_execs(Emitter *emitter, bool published)
+{
+        emitter->health_check_execs = published;
 }

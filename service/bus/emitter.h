@@ -11,6 +11,9 @@
  * published.
  *
  * It starts behind what the history held when the service started: signals are not repeated.
+ *
+ * The ends of health checks' exec sessions are left out, unless it is told otherwise; the next
+ * signal says how many they were, so that who follows does not take them for missing.
  */
 
 #include <stdbool.h>
@@ -25,6 +28,9 @@ typedef struct Emitter Emitter;
 
 /* Returns -ENOMEM or what sd-event says. The log and the outbox must outlive the emitter. */
 int emitter_new(Outbox *outbox, sd_event *loop, EventLog *log, Emitter **ret);
+
+/* Whether the ends of health checks' exec sessions are published, too; at first they are not. */
+void emitter_set_health_check_execs(Emitter *emitter, bool published);
 
 /* Takes NULL; returns NULL. */
 Emitter *emitter_free(Emitter *emitter);

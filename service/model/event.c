@@ -11,6 +11,8 @@
 #include "base/json.h"
 #include "base/utf8.h"
 #include "model/event-json.h"
+#include "model/vocabulary.h"
+#include "names.h"
 
 /* Keys, punctuation, numbers and what the log adds to a line. */
 #define EVENT_OVERHEAD 1024
@@ -431,4 +433,11 @@ const char *event_attribute(const EventFields *fields, const char *key)
                         return fields->attributes[i].value;
 
         return NULL;
+}
+
+bool event_is_health_check_exec(const EventFields *fields)
+{
+        return fields->reason && strcmp(fields->reason, CE_REASON_HEALTH_CHECK) == 0 &&
+               strcmp(fields->type, "container") == 0 &&
+               strcmp(event_status_canonical(fields->status), "exec_died") == 0;
 }

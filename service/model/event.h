@@ -67,6 +67,11 @@ typedef struct EventFields {
         bool backlog;    /* was in the engine's log when we first saw it: not signalled */
         bool unrecorded; /* of a signal alone: the history does not have the event yet */
 
+        /* Of a signal alone: so many events right before this one are not signalled, since the
+         * configuration says so. */
+        uint32_t unsignalled;
+        bool has_unsignalled;
+
         const EventAttribute *attributes; /* in the engine's order; no key stands there twice */
         size_t n_attributes;
         struct json_object *extra; /* what the engine adds: object of scalars, or NULL */
@@ -88,6 +93,10 @@ const EventFields *event_fields(const Event *event);
 
 /* The value of a label; NULL if there is none. */
 const char *event_attribute(const EventFields *fields, const char *key);
+
+/* Whether it is the end of an exec session that an engine ran for a health check: there are as many
+ * as of "health_status", and nobody asked for them. */
+bool event_is_health_check_exec(const EventFields *fields);
 
 static inline void event_unrefp(Event **event)
 {

@@ -94,7 +94,7 @@ WRONG: dict[str, list[Any]] = {
     "attributes": ["a=b", dbus.Dictionary({"a": 1}, signature="si"),
                    dbus.Dictionary({"a": "b"}, signature="sv"), dbus.Array(["a"], signature="s")],
     "pod_id": [dbus.ObjectPath("/a")], "truncated": ["yes"], "backlog": [dbus.Int32(1)],
-    "unrecorded": [True], "evidence": [True],
+    "unrecorded": [True], "evidence": [True], "unsignalled": [dbus.UInt32(1), True],
     "own": [dbus.Array(["a"], signature="s"), dbus.Dictionary({}, signature="sv"),
             dbus.Struct(("a", 1)), float("inf"), float("nan")],
     "x" + "ä" * 100: [dbus.Array([], signature="s")], "": ["no key"],

@@ -7,7 +7,8 @@
     follower.events                        # all events, in order
     follower.heard, follower.asked         # how many came by signal, and how many by QueryAfter
 
-Where a signal's seq jumps it asks. It fails at once if an event comes twice or a number is missing.
+Where a signal's seq jumps it asks, unless what is between is not signalled by configuration: that
+it does not have. It fails at once if an event comes twice or a number is missing.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Follower:
         while self._signals_seen < len(self._listener.events):
             event = self._listener.events[self._signals_seen]
             self._signals_seen += 1
-            if event.seq == self.seq + 1:
+            if self.seq < event.seq <= self.seq + 1 + event.details.get("unsignalled", 0):
                 self.events.append(event)
                 self.heard += 1
             elif event.seq > self.seq:

@@ -185,6 +185,8 @@ static void test_every_detail(void)
                 .truncated = true,
                 .backlog = true,
                 .unrecorded = true,
+                .unsignalled = 3,
+                .has_unsignalled = true,
                 .attributes = attributes,
                 .n_attributes = ELEMENTSOF(attributes),
         };
@@ -196,7 +198,7 @@ static void test_every_detail(void)
                 "('synthetic' b true)",    "('attributes' a{ss} [('a' 'b') ('c' '')])",
                 "('reason' s 'y')",        "('truncated' b true)",
                 "('backlog' b true)",      "('unrecorded' b true)",
-                "('evidence' s 'v')",
+                "('evidence' s 'v')",      "('unsignalled' u 3)",
         };
         static const char head[] = "'container' 'died' 'i' 'n' 'm' 'e' 18446744073709551615 7 [";
         _cleanup_peers_ Peers peers = peers_new();

@@ -37,6 +37,7 @@ static void test_an_empty_file_is_the_default(void)
         tap_ok(c.keep_free == 0 && c.keep_free_percent == 5, "KeepFree");
         tap_ok(c.podman_enabled, "Podman is enabled");
         tap_ok(!c.podman_events_log, "its log is found out");
+        tap_ok(!c.podman_health_check_execs, "HealthCheckExecs");
         tap_ok(!c.problem, "there is no problem");
 }
 
@@ -52,7 +53,8 @@ static void test_every_key(void)
                                    "KeepFree=1G\n"
                                    "[Podman]\n"
                                    "Enabled=no\n"
-                                   "EventsLog=/srv/events.log\n";
+                                   "EventsLog=/srv/events.log\n"
+                                   "HealthCheckExecs=yes\n";
         _scratch_ Scratch scratch = scratch_enter();
         _cleanup_configuration_ Configuration c = load(text);
 
@@ -63,6 +65,7 @@ static void test_every_key(void)
         tap_ok(c.keep_free == G && c.keep_free_percent == 0, "KeepFree");
         tap_ok(!c.podman_enabled, "Enabled");
         tap_eq_str(c.podman_events_log, "/srv/events.log", "EventsLog");
+        tap_ok(c.podman_health_check_execs, "HealthCheckExecs");
         tap_ok(!c.problem, "there is no problem: %s", c.problem ? c.problem : "");
 }
 
@@ -143,6 +146,8 @@ static void test_values_that_cannot_be(void)
                 { "Podman", "Enabled", "Yes" },
                 { "Podman", "EventsLog", "events.log" },
                 { "Podman", "EventsLog", "/run/events/" },
+                { "Podman", "HealthCheckExecs", "" },
+                { "Podman", "HealthCheckExecs", "auto" },
         };
         _scratch_ Scratch scratch = scratch_enter();
 
@@ -161,7 +166,7 @@ static void test_values_that_cannot_be(void)
                 tap_eq_str(c.directory, "/var/log/containers-events", "the default stays");
                 tap_ok(c.podman_enabled && !c.podman_events_log && c.segment_size == 32 * M &&
                                c.max_size == 256 * M && c.max_age_nsec == 0 && c.keep_free == 0 &&
-                               c.keep_free_percent == 5,
+                               c.keep_free_percent == 5 && !c.podman_health_check_execs,
                        "of each");
         }
 }
@@ -224,12 +229,15 @@ static void test_the_last_value_counts(void)
         _scratch_ Scratch scratch = scratch_enter();
         _cleanup_configuration_ Configuration last = load("[Log]\nDirectory=/a\nDirectory=/b\n"),
                                               empty = load("[Log]\nDirectory=/a\nDirectory=\n"
-                                                           "[Podman]\nEventsLog=/a\nEventsLog=\n"),
+                                                           "[Podman]\nEventsLog=/a\nEventsLog=\n"
+                                                           "HealthCheckExecs=yes\n"
+                                                           "HealthCheckExecs=no\n"),
                                               bad = load("[Log]\nMaxSize=1G\nMaxSize=x\n");
 
         tap_eq_str(last.directory, "/b", "of two");
         tap_eq_str(empty.directory, "/var/log/containers-events", "an empty one is the default");
         tap_ok(!empty.podman_events_log && !empty.problem, "also of EventsLog");
+        tap_ok(!empty.podman_health_check_execs, "no after yes");
         tap_eq_u64(bad.max_size, G, "one that cannot be does not");
         tap_ok(bad.problem, "and is a problem");
 }

@@ -17,6 +17,7 @@ typedef struct Scene {
         uint64_t first, last; /* signals that came in a row; 0: none */
         unsigned n_wrong;
         unsigned n_unrecorded; /* that say that the history does not have the event */
+        char heard[64];        /* "5 6+2": two before the last are not signalled */
 } Scene;
 
 /* Stands before the C library's: a full disk takes what overwrites, and nothing more. */
@@ -34,16 +35,21 @@ ssize_t pwrite(int fd, const void *bytes, size_t length, off_t offset)
         return syscall(SYS_pwrite64, fd, bytes, length, offset);
 }
 
-static bool is_unrecorded(sd_bus_message *message)
+static bool is_unrecorded(sd_bus_message *message, uint32_t *ret_unsignalled)
 {
         const char *key;
         int value = 0;
+
+        *ret_unsignalled = 0;
 
         must(sd_bus_message_enter_container(message, 'a', "{sv}") > 0);
         while (sd_bus_message_enter_container(message, 'e', "sv") > 0) {
                 must(sd_bus_message_read(message, "s", &key) > 0);
                 if (strcmp(key, "unrecorded") == 0)
                         must(sd_bus_message_read(message, "v", "b", &value) > 0);
+                else if (strcmp(key, "unsignalled") == 0)
+                        must(sd_bus_message_read(message, "v", "u", ret_unsignalled) > 0 &&
+                             *ret_unsignalled > 0);
                 else
                         must(sd_bus_message_skip(message, "v") >= 0);
                 must(sd_bus_message_exit_container(message) >= 0);
@@ -54,14 +60,20 @@ static bool is_unrecorded(sd_bus_message *message)
 static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
         Scene *scene = userdata;
+        size_t n = strlen(scene->heard);
+        uint32_t n_unsignalled;
         uint64_t seq;
 
         if (!sd_bus_message_is_signal(message, CE_INTERFACE, CE_SIGNAL_EVENT_EMITTED))
                 return 0;
         must(sd_bus_message_skip(message, "sssssst") >= 0 &&
              sd_bus_message_read(message, "t", &seq) > 0);
-        scene->n_unrecorded += is_unrecorded(message);
+        scene->n_unrecorded += is_unrecorded(message, &n_unsignalled);
         scene->n_wrong += scene->last > 0 && seq != scene->last + 1;
+        n += (size_t)snprintf(scene->heard + n, sizeof(scene->heard) - n,
+                              n > 0 ? " %" PRIu64 : "%" PRIu64, seq);
+        if (n_unsignalled > 0 && n < sizeof(scene->heard))
+                snprintf(scene->heard + n, sizeof(scene->heard) - n, "+%" PRIu32, n_unsignalled);
         if (scene->first == 0)
                 scene->first = seq;
         scene->last = seq;
@@ -102,6 +114,7 @@ DEFINE_CLEANUP(Scene *, scene_free)
 static void run(Scene *scene)
 {
         scene->first = scene->last = scene->n_wrong = scene->n_unrecorded = 0;
+        scene->heard[0] = '\0';
         emitter_kick(scene->emitter);
         for (unsigned n_idle = 0; n_idle < 3;)
                 n_idle = sd_event_run(scene->loop, 0) > 0 ? 0 : n_idle + 1;
@@ -225,6 +238,78 @@ static void test_what_is_dropped_first_is_not_published(void)
         tap_ok(scene->first == last + 1 && scene->last == last + 1, "and says what is lost");
 }
 
+static void append_health_check(Scene *scene, uint64_t seq, bool backlog)
+{
+        const EventFields fields = { .type = "container",
+                                     .status = "exec_died",
+                                     .reason = "health_check",
+                                     .backlog = backlog };
+        _cleanup_event_ Event *event = event_of(&fields);
+        uint64_t got = 0;
+
+        must(eventlog_append(scene->log, event, NULL, &got) == 0 && got == seq);
+}
+
+static void test_ends_of_health_checks_are_counted(void)
+{
+        _scratch_ Scratch scratch = scratch_enter();
+        _cleanup_(scene_freep) Scene *scene = scene_new();
+
+        emitter_set_named(scene->emitter, true);
+        append_health_check(scene, 4, false);
+        history_fill(scene->log, 5, 5, 1);
+        for (uint64_t seq = 6; seq <= 8; seq++)
+                append_health_check(scene, seq, false);
+        must(eventlog_commit(scene->log) == 0);
+        run(scene);
+        tap_eq_str(scene->heard, "5+1", "they are not published, and counted in what is");
+        append_health_check(scene, 9, false);
+        history_fill(scene->log, 10, 11, 1);
+        run(scene);
+        tap_eq_str(scene->heard, "10+4 11", "however many turns it took, and once");
+
+        append_health_check(scene, 12, false);
+        append_health_check(scene, 13, true);
+        append_health_check(scene, 14, false);
+        history_fill(scene->log, 15, 15, 1);
+        run(scene);
+        tap_eq_str(scene->heard, "15+1", "backlog is for those who ask: it is not passed over");
+
+        append_health_check(scene, 16, false);
+        history_fill(scene->log, 17, 17, 1);
+        run(scene);
+        must(emitter_rewind(scene->emitter, 17) == 0);
+        run(scene);
+        tap_eq_str(scene->heard, "17", "what was counted on another connection is asked for");
+
+        emitter_set_health_check_execs(scene->emitter, true);
+        append_health_check(scene, 18, false);
+        history_fill(scene->log, 19, 19, 1);
+        run(scene);
+        tap_eq_str(scene->heard, "18 19", "if it is configured they are published");
+}
+
+static void test_ends_of_health_checks_on_a_full_disk(void)
+{
+        _scratch_ Scratch scratch = scratch_enter();
+        _cleanup_(scene_freep) Scene *scene = scene_new();
+
+        emitter_set_named(scene->emitter, true);
+        history_fill(scene->log, 4, 4, 1);
+        append_health_check(scene, 5, false);
+        must(history_append(scene->log, 6) == 0);
+        append_health_check(scene, 7, false);
+        disk_is_full = true;
+        must(eventlog_commit(scene->log) == -ENOSPC && eventlog_reserve(scene->log) == 0);
+        run(scene);
+        tap_eq_str(scene->heard, "4 6+1", "they wait for the disk, and are counted");
+        must(history_append(scene->log, 8) == 0);
+        disk_is_full = false;
+        must(eventlog_commit(scene->log) == 0);
+        run(scene);
+        tap_eq_str(scene->heard, "8+1", "and once they are recorded, not twice");
+}
+
 int main(void)
 {
         test_nothing_is_published_without_the_name();
@@ -233,5 +318,7 @@ int main(void)
         test_backlog_is_not_published();
         test_a_full_disk_does_not_stop_it();
         test_what_is_dropped_first_is_not_published();
+        test_ends_of_health_checks_are_counted();
+        test_ends_of_health_checks_on_a_full_disk();
         return tap_done();
 }
