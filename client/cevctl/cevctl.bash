@@ -16,22 +16,22 @@ _cevctl_command() {
 # What may follow the option $1 of the command $2; fails if it takes no value that we know.
 _cevctl_values() {
     case $2:$1 in
-        events:-f|query:-f|timeline:-f|export:-f|events:--filter|query:--filter|\
-        timeline:--filter|export:--filter)
+        events:-f|query:-f|wait:-f|timeline:-f|export:-f|events:--filter|query:--filter|\
+        wait:--filter|timeline:--filter|export:--filter)
             compopt -o nospace
             printf '%s=\n' type event container image pod volume network name id engine exec \
                 exit_code uid label ;;
-        events:--format|query:--format)
+        events:--format|query:--format|wait:--format)
             echo json ;;
-        events:-[SU]|query:-[SU]|timeline:-[SU]|export:-[SU]|\
-        events:--since|query:--since|timeline:--since|export:--since|\
+        events:-[SU]|query:-[SU]|wait:-S|timeline:-[SU]|export:-[SU]|\
+        events:--since|query:--since|wait:--since|timeline:--since|export:--since|\
         events:--until|query:--until|timeline:--until|export:--until|emit:--time)
             printf '%s\n' now today yesterday tomorrow ;;
         emit:--engine)
             printf '%s\n' podman docker containerd cri isulad oci ;;
         verify:--directory)
             compgen -d -- "$3" ;;
-        events:--cursor-file|query:--cursor-file|verify:--config)
+        events:--cursor-file|query:--cursor-file|wait:--cursor-file|verify:--config)
             compgen -f -- "$3" ;;
         export:*|import:*)
             [[ $3 != -* ]] && compgen -f -- "$3" ;;
@@ -58,7 +58,8 @@ _cevctl_after_equals() {
 }
 
 _cevctl_words() {
-    local commands="events query timeline exit-code emit export import status verify version help"
+    local commands="events query wait timeline exit-code emit export import cursor status verify"
+    commands+=" version help"
     local common="--user --system --json --help"
 
     case $1 in
@@ -66,6 +67,9 @@ _cevctl_words() {
             echo "$commands $common --version" ;;
         events|query)
             echo "--filter --name --since --until --stream --format --no-trunc --after" \
+                "--cursor-file $common" ;;
+        wait)
+            echo "--filter --name --since --timeout --propagate --format --no-trunc --after" \
                 "--cursor-file $common" ;;
         timeline)
             echo "--filter --name --since --until --width --by-name $common" ;;

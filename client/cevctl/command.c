@@ -9,6 +9,7 @@
 
 #include "cleanup.h"
 #include "escape.h"
+#include "time-spec.h"
 #include "utf8.h"
 
 int command_common_option(Context *c, int option)
@@ -31,6 +32,20 @@ int command_common_option(Context *c, int option)
                 fprintf(stderr, "Try \"cevctl %s --help\".\n", c->command->name);
                 return STATUS_USAGE;
         }
+}
+
+bool command_has_option(int argc, char *argv[], const char *short_options,
+                        const struct option *options, int option)
+{
+        bool found = false;
+        int given;
+
+        opterr = 0;
+        while ((given = getopt_long(argc, argv, short_options, options, NULL)) >= 0)
+                found = found || given == option;
+        opterr = 1;
+        optind = 0; /* and from the beginning */
+        return found;
 }
 
 int command_usage_error(const Context *c, const char *format, ...)
@@ -58,6 +73,29 @@ int command_check_text(const Context *c, const char *text)
         if (utf8_is_valid(text))
                 return -1;
         return command_usage_error(c, "\"%s\" is not UTF-8.", text);
+}
+
+int command_propagate(int exit_code)
+{
+        return exit_code >= 0 && exit_code <= UINT8_MAX ? exit_code : STATUS_NO_CODE;
+}
+
+int command_propagate_failure(int status)
+{
+        return status == STATUS_OK || status == STATUS_TIMED_OUT ? status : STATUS_NO_CODE;
+}
+
+int command_take_duration(const Context *c, const char *option, const char *text,
+                          uint64_t *ret_usec)
+{
+        int r = duration_parse(text, ret_usec);
+
+        if (r == -ERANGE)
+                return command_usage_error(c, "--%s: \"%s\" is too long.", option, text);
+        if (r < 0)
+                return command_usage_error(
+                        c, "--%s: \"%s\" is not a duration: " DURATION_ACCEPTED ".", option, text);
+        return -1;
 }
 
 int command_error(int r, const char *what)

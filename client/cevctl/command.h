@@ -9,6 +9,7 @@
 
 #include <getopt.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 typedef enum ExitStatus {
         STATUS_OK = 0,
@@ -17,6 +18,8 @@ typedef enum ExitStatus {
         STATUS_RUNNING = 3,
         STATUS_CODE_UNKNOWN = 4,
         STATUS_NO_SUCH = 5,
+        STATUS_TIMED_OUT = 124,   /* as timeout(1) has it */
+        STATUS_NO_CODE = 125,     /* with --propagate: any failure of ours, as podman(1) has it */
         STATUS_INTERRUPTED = 130, /* as a shell has it after SIGINT */
 } ExitStatus;
 
@@ -64,6 +67,11 @@ enum {
  * if the command's work is to go on, else the exit status. */
 int command_common_option(Context *c, int option);
 
+/* Whether the option is among the arguments, before they are taken: what they are taken for may
+ * hang on it. */
+bool command_has_option(int argc, char *argv[], const char *short_options,
+                        const struct option *options, int option);
+
 /* Prints the sentence and where help is on standard error; returns STATUS_USAGE. */
 int command_usage_error(const Context *c, const char *format, ...)
         __attribute__((format(printf, 2, 3)));
@@ -72,11 +80,23 @@ int command_usage_error(const Context *c, const char *format, ...)
  * after a sentence. */
 int command_check_text(const Context *c, const char *text);
 
+/* With which status --propagate exits for an exit code: what is none of a process is no code. */
+int command_propagate(int exit_code);
+
+/* And for a failure of ours, so that it is not taken for a code. */
+int command_propagate_failure(int status);
+
+/* Reads how long to wait, of an option. -1, or the exit status after a sentence. */
+int command_take_duration(const Context *c, const char *option, const char *text,
+                          uint64_t *ret_usec);
+
 /* Prints what went wrong in this program itself; returns STATUS_ERROR. */
 int command_error(int r, const char *what);
 
 extern const Command command_events;
 extern const Command command_query;
+extern const Command command_wait;
+extern const Command command_cursor;
 extern const Command command_exit_code;
 extern const Command command_emit;
 extern const Command command_timeline;

@@ -159,9 +159,7 @@ static int deliver(const Event *e, const char *cursor, void *userdata)
         /* QueryAfter has no lower bound, and a signal has neither. */
         if (e->time_nsec < o->since_nsec || (o->until_nsec > 0 && e->time_nsec >= o->until_nsec))
                 return 0;
-        /* Who wants what happens from now on does not want an engine's old log, which the service
-         * records when it first finds the engine. */
-        if (o->start == FOLLOW_NOW && e->backlog)
+        if (e->backlog && (o->skips_backlog || o->start == FOLLOW_NOW))
                 return 0;
         if (f->quiet && e->seq > f->live_last && event_is_health_check_exec(e))
                 return 0;
@@ -442,14 +440,17 @@ static int go_beyond(Follow *f, Step *next)
 /* All that was recorded when the page was asked for is read. */
 static void caught_up(Follow *f)
 {
-        if (!f->options.follow || f->last_page)
+        if (!f->options.follow || f->last_page) {
                 end(f, 0, NULL);
-        else if (f->ask_again)
+        } else if (f->ask_again) {
                 ask(f);
-        else
+        } else {
                 f->state = LIVE;
-        if (f->state == LIVE && f->live_last == UINT64_MAX)
-                f->live_last = f->progress.last;
+                if (f->live_last == UINT64_MAX)
+                        f->live_last = f->progress.last;
+                if (f->handler->caught_up)
+                        f->handler->caught_up(f->userdata);
+        }
 }
 
 static int take_page(Follow *f, sd_bus_message *m)

@@ -33,6 +33,11 @@ typedef struct FollowOptions {
         uint64_t until_nsec;        /* the latest time, excluded; 0 for no bound */
         const char *const *filters; /* NULL-terminated; for the service to evaluate */
 
+        /* Who follows from now on does not want an engine's old log, which the service records when
+         * it first finds the engine. So it is for FOLLOW_NOW in any case; and for who did that and
+         * goes on from a cursor. */
+        bool skips_backlog;
+
         /* Go on when all that is recorded was read, to the time of until_nsec if there is one. */
         bool follow;
 } FollowOptions;
@@ -54,6 +59,10 @@ typedef struct FollowHandler {
 
         /* All up to this cursor was handed over, and there is nothing more at hand. */
         int (*pause)(const char *cursor, void *userdata);
+
+        /* If not NULL: all that was recorded when we asked last was handed over; called again
+         * whenever the history was asked again. Must not free the Follow. */
+        void (*caught_up)(void *userdata);
 
         void (*notice)(FollowNotice notice, const char *text, void *userdata);
 

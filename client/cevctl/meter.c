@@ -26,6 +26,19 @@ void meter_start(Meter *m, const char *what)
         *m = (Meter){ .what = what, .on = isatty(STDERR_FILENO) > 0, .shown_nsec = now() };
 }
 
+static void show(Meter *m)
+{
+        fprintf(stderr, "\r%" PRIu64 " %s", m->n, m->what);
+        m->shown = true;
+}
+
+void meter_set(Meter *m, uint64_t n)
+{
+        m->n = n;
+        if (m->on)
+                show(m);
+}
+
 void meter_add(Meter *m)
 {
         uint64_t time;
@@ -36,9 +49,8 @@ void meter_add(Meter *m)
         time = now();
         if (time - m->shown_nsec < PERIOD_NSEC)
                 return;
-        fprintf(stderr, "\r%" PRIu64 " %s", m->n, m->what);
+        show(m);
         m->shown_nsec = time;
-        m->shown = true;
 }
 
 void meter_clear(Meter *m)

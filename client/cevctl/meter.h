@@ -20,5 +20,8 @@ typedef struct Meter {
 void meter_start(Meter *m, const char *what);
 void meter_add(Meter *m);
 
+/* So far it has come to n; shown at once. */
+void meter_set(Meter *m, uint64_t n);
+
 /* Wipes the line, so that something else can be written. */
 void meter_clear(Meter *m);

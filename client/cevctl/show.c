@@ -2,41 +2,41 @@
 #include "show.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <systemd/sd-event.h>
-
 #include "bus.h"
 #include "cleanup.h"
 #include "cursor-file.h"
-#include "escape.h"
 #include "event-json.h"
+#include "notice.h"
 #include "output.h"
 #include "print.h"
-
-/* A bus that throws us out again and again is not to be asked in a circle. */
-#define RECONNECT_USEC 200000
+#include "vigil.h"
 
 typedef struct Show {
         const Context *context;
         const ShowOptions *options;
         PrintOptions print;
         Output *output;
-        sd_event *loop; /* of this connection */
+        Vigil *vigil;
         sd_bus *bus;
-        char *cursor;  /* owned; behind the last event printed, or page read */
-        char *written; /* owned; what the cursor file has */
-        bool disconnected;
-        int status;
+        Follow *follow; /* owned; of this connection */
+        char *cursor;   /* owned; behind the last event printed, or page read */
+        char *start;    /* owned; where "follow" began */
+        char *written;  /* owned; what the cursor file has */
+        bool found;     /* the event that is waited for */
+        int answer;     /* then: what we exit with */
+        int status;     /* if it is not good, why was told */
 } Show;
 
 static void show_done(Show *s)
 {
+        follow_free(s->follow);
         output_free(s->output);
         free(s->cursor);
+        free(s->start);
         free(s->written);
 }
 
@@ -95,18 +95,34 @@ static int print_event(Show *s, const Event *e, const char *cursor)
         return template_print(s->options->template, f, object, output_is_terminal(s->output));
 }
 
+/* Ends the following: -ECANCELED. */
+static int take_as_answer(Show *s, const Event *e)
+{
+        s->found = true;
+        if (s->options->propagate && e->has_exit_code) {
+                s->answer = command_propagate(e->exit_code);
+        } else if (s->options->propagate) {
+                fputs("cevctl: The event has no exit code.\n", stderr);
+                s->status = STATUS_CODE_UNKNOWN;
+        }
+        return -ECANCELED;
+}
+
 static int on_event(const Event *e, const char *cursor, void *userdata)
 {
         Show *s = userdata;
         int r;
 
+        vigil_clear(s->vigil);
         r = print_event(s, e, cursor);
         if (r < 0)
                 return r;
         r = output_error(s->output);
+        if (r >= 0)
+                r = remember(s, cursor);
         if (r < 0)
                 return r;
-        return remember(s, cursor);
+        return s->options->wait ? take_as_answer(s, e) : 0;
 }
 
 static int on_pause(const char *cursor, void *userdata)
@@ -121,25 +137,20 @@ static int on_pause(const char *cursor, void *userdata)
         return r < 0 ? r : save(s);
 }
 
+static void on_caught_up(void *userdata)
+{
+        Show *s = userdata;
+
+        vigil_answered(s->vigil);
+}
+
 static void on_notice(FollowNotice notice, const char *text, void *userdata)
 {
-        static const char *const sentences[] = {
-                [FOLLOW_EXPIRED] =
-                        "Part of the history is gone; going on from the oldest event kept.",
-                [FOLLOW_ABSENT] = "containers-eventsd has left the bus; waiting for it.",
-                [FOLLOW_BACK] = "containers-eventsd is back; nothing it has recorded is missing.",
-                [FOLLOW_TROUBLE] = "containers-eventsd cannot read its history; trying again.",
-        };
         Show *s = userdata;
 
         (void)output_flush(s->output);
-        fprintf(stderr, "cevctl: %s", sentences[notice]);
-        if (*text) {
-                fputs(" (", stderr);
-                escape_print(stderr, text);
-                fputc(')', stderr);
-        }
-        fputc('\n', stderr);
+        vigil_clear(s->vigil);
+        notice_print(notice, text);
 }
 
 static void on_end(int result, const sd_bus_error *error, void *userdata)
@@ -147,142 +158,88 @@ static void on_end(int result, const sd_bus_error *error, void *userdata)
         Show *s = userdata;
         int broken = output_error(s->output);
 
-        if (s->status != STATUS_OK || result >= 0 || broken == -EPIPE)
+        if (s->status != STATUS_OK || s->found || result >= 0 || broken == -EPIPE) {
                 ; /* told already, or nothing to tell: whoever read us has had enough */
-        else if (broken < 0)
+        } else if (broken < 0) {
                 s->status = command_error(broken, "Cannot write");
-        else if (sd_bus_is_open(s->bus) <= 0 && s->options->follow.follow && s->cursor)
-                s->disconnected = true;
-        else if (result == -EPROTO || result == -EBADMSG || result == -ENOMEM)
-                s->status = command_error(result, "Cannot read the answer of containers-eventsd");
-        else
-                s->status = bus_report(s->context->user, error, result);
-        (void)sd_event_exit(s->loop, 0);
-}
-
-static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
-{
-        Show *s = userdata;
-
-        s->status = si->ssi_signo == SIGINT ? STATUS_INTERRUPTED : STATUS_OK;
-        if (si->ssi_signo == SIGINT && isatty(STDERR_FILENO))
-                fputc('\n', stderr); /* the terminal shows "^C" */
-        return sd_event_exit(s->loop, 0);
-}
-
-/* No write would tell while there is nothing to write. */
-static int on_reader_gone(sd_event_source *source, int fd, uint32_t revents, void *userdata)
-{
-        Show *s = userdata;
-
-        return sd_event_exit(s->loop, 0);
+        } else if (sd_bus_is_open(s->bus) <= 0 && s->options->follow.follow && s->cursor) {
+                vigil_reconnect(s->vigil);
+                return;
+        } else {
+                vigil_clear(s->vigil);
+                if (result == -EPROTO || result == -EBADMSG || result == -ENOMEM)
+                        s->status = command_error(result,
+                                                  "Cannot read the answer of containers-eventsd");
+                else
+                        s->status = bus_report(s->context->user, error, result);
+        }
+        vigil_finish(s->vigil, s->status);
 }
 
 /* ---- the run ---- */
 
-static int block_signals(void)
-{
-        sigset_t set;
-
-        /* A reader that has gone is an error of write(), not a signal. */
-        signal(SIGPIPE, SIG_IGN);
-
-        sigemptyset(&set);
-        sigaddset(&set, SIGINT);
-        sigaddset(&set, SIGTERM);
-        return sigprocmask(SIG_BLOCK, &set, NULL) < 0 ? -errno : 0;
-}
-
-static int new_loop(Show *s, sd_event **ret)
-{
-        _cleanup_(sd_event_unrefp) sd_event *loop = NULL;
-        int r;
-
-        r = sd_event_new(&loop);
-        if (r >= 0)
-                r = sd_event_add_signal(loop, NULL, SIGINT, on_signal, s);
-        if (r >= 0)
-                r = sd_event_add_signal(loop, NULL, SIGTERM, on_signal, s);
-        if (r >= 0)
-                r = sd_event_add_io(loop, NULL, STDOUT_FILENO, 0, on_reader_gone, s);
-        if (r < 0 && r != -EPERM) /* a file has no reader that could go */
-                return r;
-
-        *ret = TAKE_PTR(loop);
-        return 0;
-}
-
-/* Until the end, or until the bus closes the connection. */
-static void run(Show *s, const FollowOptions *options)
+/* On another connection we go on from where we are: the history has everything. */
+static int on_begin(Vigil *vigil, sd_bus *bus, void *userdata)
 {
         static const FollowHandler handler = {
                 .event = on_event,
                 .pause = on_pause,
+                .caught_up = on_caught_up,
                 .notice = on_notice,
                 .end = on_end,
         };
-        _cleanup_(sd_event_unrefp) sd_event *loop = NULL;
-        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
-        _cleanup_(follow_freep) Follow *follow = NULL;
-        int r;
-
-        r = bus_open(s->context->user, &bus);
-        if (r < 0) {
-                s->status = bus_report(s->context->user, NULL, r);
-                return;
-        }
-        s->bus = bus;
-        r = new_loop(s, &loop);
-        if (r >= 0) {
-                s->loop = loop;
-                r = sd_bus_attach_event(bus, loop, SD_EVENT_PRIORITY_NORMAL);
-        }
-        if (r >= 0)
-                r = follow_new(bus, options, &handler, s, &follow);
-        if (r >= 0)
-                r = sd_event_loop(loop);
-        if (r < 0 && s->status == STATUS_OK)
-                s->status = command_error(r, "Cannot follow events");
-}
-
-/* dbus-broker closes the connection of a reader that stands still for too long (a pager, a stopped
- * terminal). The history has everything, so we connect again and go on from where we are. */
-static int run_again(Show *s)
-{
-        _cleanup_free_ char *cursor = strdup(s->cursor);
+        Show *s = userdata;
         FollowOptions options = s->options->follow;
 
-        if (!cursor)
-                return -ENOMEM;
-        options.start = FOLLOW_CURSOR;
-        options.cursor = cursor;
-        s->disconnected = false;
-        (void)usleep(RECONNECT_USEC);
-        run(s, &options);
-        return 0;
+        s->vigil = vigil;
+        s->bus = bus;
+        if (s->cursor) {
+                free(s->start);
+                s->start = strdup(s->cursor);
+                if (!s->start)
+                        return -ENOMEM;
+                options.skips_backlog = options.start == FOLLOW_NOW;
+                options.start = FOLLOW_CURSOR;
+                options.cursor = s->start;
+        }
+        return follow_new(bus, &options, &handler, s, &s->follow);
+}
+
+static void on_over(void *userdata)
+{
+        Show *s = userdata;
+
+        s->follow = follow_free(s->follow);
 }
 
 int show_events(const Context *c, const ShowOptions *options)
 {
+        static const VigilHandler handler = { .begin = on_begin, .end = on_over };
         _cleanup_(show_done) Show s = { .context = c, .options = options };
-        int r;
+        VigilOptions vigil = {
+                .is_wait = options->wait,
+                .timeout_usec = options->wait ? options->timeout_usec : UINT64_MAX,
+                .late = "No event that matches has come in that time.",
+                .what = options->wait ? "s of waiting for an event" : NULL,
+        };
+        int r, status;
 
         s.print.truncate = options->truncate;
         s.print.color = output_wants_color(STDOUT_FILENO);
         r = output_new(STDOUT_FILENO, &s.output);
-        if (r >= 0)
-                r = block_signals();
         if (r < 0)
                 return command_error(r, "Cannot start");
 
-        run(&s, &options->follow);
-        while (s.disconnected && r >= 0)
-                r = run_again(&s);
+        status = vigil_run(c, &vigil, &handler, &s);
 
         r = output_flush(s.output);
         if (r >= 0)
                 (void)save(&s);
         else if (r != -EPIPE && s.status == STATUS_OK)
                 s.status = command_error(r, "Cannot write");
-        return s.status;
+        if (s.status == STATUS_OK && s.found)
+                return s.answer;
+        if (s.status != STATUS_OK)
+                status = s.status;
+        return options->propagate ? command_propagate_failure(status) : status;
 }

@@ -3,7 +3,7 @@
 
 /*
  * Prints events on standard output as they come, until there are no more or somebody says stop, and
- * keeps the cursor file.
+ * keeps the cursor file. Or only the first one, which somebody waits for.
  */
 
 #include "command.h"
@@ -22,6 +22,10 @@ typedef struct ShowOptions {
         const Template *template;
         bool truncate;           /* IDs, in the human form */
         const char *cursor_file; /* or NULL */
+
+        bool wait;             /* for one event */
+        bool propagate;        /* exit with the exit code that it tells */
+        uint64_t timeout_usec; /* of the wait; UINT64_MAX for none */
 } ShowOptions;
 
 /* Prints what goes wrong, too; returns the exit status. */

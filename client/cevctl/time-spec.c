@@ -354,6 +354,23 @@ int time_spec_parse(const char *text, TimeDirection direction, int64_t now_nsec,
         return 0;
 }
 
+int duration_parse(const char *text, uint64_t *ret_usec)
+{
+        int64_t nsec;
+        int r;
+
+        /* "-0" is nothing that anybody means. */
+        if (*text == '-')
+                return -EINVAL;
+        r = parse_unix(text, &nsec);
+        if (r == -EINVAL)
+                r = parse_duration(text, &nsec);
+        if (r < 0)
+                return r;
+        *ret_usec = ((uint64_t)nsec + 999) / 1000;
+        return 0;
+}
+
 uint64_t time_now_nsec(void)
 {
         struct timespec now;

@@ -26,5 +26,12 @@ typedef enum TimeDirection {
  * too far from 1970 for nanoseconds (1677 to 2262). */
 int time_spec_parse(const char *text, TimeDirection direction, int64_t now_nsec, int64_t *ret_nsec);
 
+/* How long to wait: a duration as above, or a number of seconds as timeout(1) takes it.
+ * Microseconds, rounded up. -EINVAL: no duration, or a negative one. -ERANGE: longer than 292
+ * years. */
+#define DURATION_ACCEPTED "give a duration as 30s, 1h30m or 2d, or a number of seconds"
+
+int duration_parse(const char *text, uint64_t *ret_usec);
+
 /* The time now, in nanoseconds since 1970. */
 uint64_t time_now_nsec(void);

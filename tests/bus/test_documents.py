@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 from support.bus import SOURCE, Bus
 from support.client import Client
-from support.service import Service
+from support.service import Service, cevctl
 from support.tap import DeadlinePassed, equal, main, patience, skip, test
 
 README = (SOURCE / "README.md").read_text()
@@ -156,6 +156,37 @@ def the_options_of_the_service_are_documented() -> None:
     for option in options:
         assert f"--{option}" in source, f"--help does not have --{option}"
         assert f".It Fl -{option}" in manual, f"containers-eventsd(8) does not have --{option}"
+
+
+@test
+def the_options_of_cevctl_are_documented() -> None:
+    """What --help of each command has is in the man page and offered by the shell, and nothing that
+    it does not have is offered."""
+    manual = (SOURCE / "client" / "cevctl" / "cevctl.1").read_text()
+    completion = SOURCE / "client" / "cevctl" / "cevctl.bash"
+
+    def offered(command: str) -> set[str]:
+        script = f'. {completion}; _cevctl_words "{command}"'
+        return set(subprocess.run(["bash", "-c", f"complete() {{ :; }}; {script}"], check=True,
+                                  text=True, capture_output=True).stdout.split())
+
+    def options(text: str) -> set[str]:
+        return set(re.findall(r"^ +(?:-\w, )?(--[a-z-]+)", text, re.MULTILINE))
+
+    def help_text(*command: str) -> str:
+        return subprocess.run([cevctl(), *command, "--help"], check=True, text=True,
+                              capture_output=True).stdout
+
+    text = help_text()
+    commands = re.findall(r"^  ([a-z-]+) +[A-Z]", text, re.MULTILINE)
+    assert len(commands) >= 13, commands
+    equal(offered(""), {*commands, *options(text)})
+    for command in set(commands) - {"help"}:
+        assert re.search(rf"^\.It Cm {command}\b", manual, re.MULTILINE), command
+        text = options(help_text(command))
+        equal({word for word in offered(command) if word.startswith("-")}, text, command)
+        for option in text:
+            assert re.search(rf"\bFl {option[1:]}\b", manual), f"cevctl(1) has no {option}"
 
 
 if __name__ == "__main__":

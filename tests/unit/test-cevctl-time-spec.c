@@ -242,6 +242,50 @@ static void test_what_is_no_time(void)
         tap_eq_int(got, 77, "a failure leaves the result alone");
 }
 
+static void test_how_long_to_wait(void)
+{
+        static const struct {
+                const char *text;
+                int r;
+                uint64_t want;
+        } rows[] = {
+                { "30", 0, 30000000 },
+                { "0", 0, 0 },
+                { "+5", 0, 5000000 },
+                { "1.5", 0, 1500000 },
+                { "0.0000001", 0, 1 },
+                { "30s", 0, 30000000 },
+                { "1h30m", 0, 5400000000 },
+                { "2d", 0, 172800000000 },
+                { "1ns", 0, 1 },
+                { "1001ns", 0, 2 },
+                { "0s", 0, 0 },
+                { "9223372036.854775807", 0, 9223372036854776 },
+                { "9223372037", -ERANGE, 0 },
+                { "20000w", -ERANGE, 0 },
+                { "-1", -EINVAL, 0 },
+                { "-0", -EINVAL, 0 },
+                { "-5s", -EINVAL, 0 },
+                { "--5", -EINVAL, 0 },
+                { "", -EINVAL, 0 },
+                { " 5", -EINVAL, 0 },
+                { "5 ", -EINVAL, 0 },
+                { "5x", -EINVAL, 0 },
+                { "s", -EINVAL, 0 },
+                { "now", -EINVAL, 0 },
+                { "2026-11-22", -EINVAL, 0 },
+                { "inf", -EINVAL, 0 },
+        };
+
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                uint64_t got = 0;
+
+                tap_eq_int(duration_parse(rows[i].text, &got), rows[i].r, "how long is \"%s\"",
+                           rows[i].text);
+                tap_eq_u64(got, rows[i].want, "\"%s\" in microseconds", rows[i].text);
+        }
+}
+
 int main(void)
 {
         test_times_with_a_zone();
@@ -251,5 +295,6 @@ int main(void)
         test_seconds_are_exact();
         test_durations();
         test_what_is_no_time();
+        test_how_long_to_wait();
         return tap_done();
 }

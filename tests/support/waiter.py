@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A cevctl that waits.
+
+    with Waiter(bus, "wait", "--after", cursor) as waiter:
+        ...
+        equal(waiter.end(), "what it printed\\n")            # and exits with 0
+        waiter.end(status=124, says="No event")             # with this, and this sentence
+    with Waiter(bus, ..., environment=proxy.environment) as waiter:
+        proxy.wait_for("WaitExecExit")
+        waiter.signal(signal.SIGINT)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+from typing import TYPE_CHECKING
+
+from support.service import REPORT, cevctl
+from support.tap import equal, patience
+
+if TYPE_CHECKING:
+    from support.bus import Bus
+
+SANITIZED = {"ASAN_OPTIONS": "detect_leaks=1:exitcode=99", "UBSAN_OPTIONS": "print_stacktrace=1"}
+
+
+class Waiter:
+    """A process, which is not left behind."""
+
+    def __init__(self, bus: Bus, *arguments: str,
+                 environment: dict[str, str] | None = None) -> None:
+        self.process = subprocess.Popen(
+            [cevctl(), *arguments], text=True,
+            env={**(environment or bus.environment), **SANITIZED}, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def signal(self, number: int) -> None:
+        """Sends it a signal."""
+        self.process.send_signal(number)
+
+    @property
+    def waits(self) -> bool:
+        """Whether it has not ended."""
+        return self.process.poll() is None
+
+    def end(self, status: int = 0, says: str = "", deadline: float = 20) -> str:
+        """Waits for its end; returns what it printed."""
+        output, errors = self.process.communicate(timeout=patience(deadline))
+        assert not REPORT.search(errors), errors
+        equal(self.process.returncode, status, f"{output}{errors}")
+        if says:
+            assert errors.startswith("cevctl: ") and says in errors, f"{errors!r}, not {says!r}"
+        else:
+            equal(errors, "")
+        return output
+
+    def __enter__(self) -> Waiter:
+        return self
+
+    def __exit__(self, *_) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+        self.process.communicate()
