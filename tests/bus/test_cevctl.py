@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import struct
 import subprocess
 import termios
@@ -26,6 +25,7 @@ from support import machine
 from support.bus import BROKERS, NAME, Bus
 from support.client import EVENT, INTERFACE, PATH, settle, wait_until
 from support.journal import needs_files
+from support.proxy import Proxy
 from support.service import REPORT, Service, cevctl
 from support.tap import equal, main, note, patience, test
 
@@ -523,41 +523,6 @@ def a_reader_that_stands_still_misses_nothing(broker: str) -> None:
             follower.wait(first + 3000, deadline=60)
             lines = follower.end()
             equal(lines, numbers(int(lines[0]), first + 3000))
-
-
-class Proxy:
-    """Stands between a client and the bus, to cut its connection, as dbus-broker does to a reader
-    that stands still for too long."""
-
-    def __init__(self, bus: Bus) -> None:
-        self._bus = bus.address.partition("path=")[2]
-        self._listener = socket.socket(socket.AF_UNIX)
-        path = machine.folder("proxy") / "socket"
-        self._listener.bind(str(path))
-        self._listener.listen()
-        self.environment = {**bus.environment, "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={path}"}
-        self._open: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client, server = self._listener.accept()[0], socket.socket(socket.AF_UNIX)
-                server.connect(self._bus)
-                self._open += [client, server]
-                for pair in ((client, server), (server, client)):
-                    threading.Thread(target=self._copy, args=pair, daemon=True).start()
-
-    @staticmethod
-    def _copy(source: socket.socket, target: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                target.sendall(data)
-
-    def cut(self) -> None:
-        """Ends all connections; new ones are accepted."""
-        while self._open:
-            self._open.pop().shutdown(socket.SHUT_RDWR)
 
 
 @test
