@@ -15,8 +15,8 @@
 #include "model/vocabulary.h"
 
 /* {"ContainerExitCode":0,"Status":"exec_died","Time":"...","Type":"container","Seq":1234567,
- * "ExecID":"(64)","CRC":"01234567"} */
-#define EXIT_RECORD_SIZE 220
+ * "ExecID":"(64)","UID":4294967295,"CRC":"01234567"} */
+#define EXIT_RECORD_SIZE 240
 
 /* Longer than any status that tells of an end. */
 #define STATUS_SIZE 16
@@ -85,6 +85,9 @@ static int convert(const char *line, size_t length, char **ret, size_t *ret_leng
                 .time_nsec = fields->time_nsec,
                 .exit_code = fields->exit_code,
                 .has_exit_code = fields->has_exit_code,
+                /* Whose word it is; what nobody else said is root's. */
+                .uid = fields->uid,
+                .has_uid = fields->has_uid && fields->uid != 0,
         };
         r = event_new(&kept, &small);
         if (r < 0)

@@ -19,7 +19,7 @@
 
 static const char MAGIC[8] = { 'C', 'E', 'V', 'E', 'X', 'I', 'T', 'S' };
 
-#define FORMAT 2
+#define FORMAT 3
 
 /* A bucket is one block: how many entries it has, and they. */
 #define BUCKET_HEADER  4
@@ -54,6 +54,7 @@ struct ExitTable {
         int fd; /* owned */
         sd_id128_t epoch;
         uint64_t seed;
+        uint32_t owner;     /* whose history it is: may tell of containers of their own */
         uint32_t n_buckets; /* a power of two */
         uint64_t n_entries;
         uint64_t synced_seq;
@@ -75,6 +76,7 @@ static int write_header(const ExitTable *table, int fd, uint32_t n_buckets)
         put64(block + 40, n_buckets);
         put64(block + 48, table->n_entries);
         put64(block + 56, table->synced_seq);
+        put64(block + 64, table->owner);
         return block_write(fd, 0, block);
 }
 
@@ -98,6 +100,7 @@ static int read_header(ExitTable *table, const struct stat *st)
         table->n_buckets = (uint32_t)n_buckets;
         table->n_entries = get64(block + 48);
         table->synced_seq = get64(block + 56);
+        table->owner = (uint32_t)get64(block + 64);
         return 0;
 }
 
@@ -220,6 +223,7 @@ static int start_growing(ExitTable *table, int directory_fd)
         *larger = (ExitTable){
                 .epoch = table->epoch,
                 .seed = table->seed,
+                .owner = table->owner,
                 .n_buckets = table->n_buckets * 2,
         };
         larger->fd = make_file(larger, directory_fd, EXIT_TABLE_NEW_NAME, larger->n_buckets);
@@ -292,6 +296,7 @@ static int start_anew(ExitTable *table, int directory_fd)
         if (table->fd >= 0)
                 close(TAKE_FD(table->fd));
         table->seed = random.qwords[0];
+        table->owner = geteuid();
         table->n_buckets = BUCKETS_MIN;
         table->n_entries = table->synced_seq = 0;
         table->fd = make_file(table, directory_fd, EXIT_TABLE_NAME, BUCKETS_MIN);
@@ -410,6 +415,13 @@ static uint64_t value_of(const Ending *ending)
                (ending->known ? KNOWN | (uint64_t)(ending->code - CODE_MIN) : 0);
 }
 
+/* What another user says of containers may be a lie, about root's: the log is asked, which knows
+ * who else spoke. */
+static bool may_tell(const ExitTable *table, const EventFields *event)
+{
+        return !event->has_uid || event->uid == 0 || event->uid == table->owner;
+}
+
 bool exit_table_concerns(const EventFields *event)
 {
         Ending ending;
@@ -443,7 +455,7 @@ int exit_table_put(ExitTable *table, const EventFields *event)
         Ending ending;
         int r;
 
-        if (!ending_of(event, &ending))
+        if (!may_tell(table, event) || !ending_of(event, &ending))
                 return 0;
         word = word_of(table, &ending);
         r = find_bucket(table, word.key, &number, bucket);
@@ -509,7 +521,7 @@ bool exit_table_word(const ExitTable *table, const EventFields *event, ExitWord 
 {
         Ending ending;
 
-        if (!ending_of(event, &ending))
+        if (!may_tell(table, event) || !ending_of(event, &ending))
                 return false;
         *ret = word_of(table, &ending);
         return true;

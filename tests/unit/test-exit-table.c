@@ -134,6 +134,41 @@ static void test_what_came_late(void)
         tap_eq_int(find(table, EXIT_CONTAINER, "c"), 9, "and the same when all is put in again");
 }
 
+/* Any user can write to the journal that one of root's containers died. */
+static void test_whose_words_are_taken(void)
+{
+        const struct {
+                uint32_t uid;
+                bool has_uid;
+                int told;
+        } rows[] = {
+                { 0, false, 0 },        { geteuid() + 7, true, 0 },
+                { 0, true, 2 },         { geteuid() + 7, true, 2 },
+                { geteuid(), true, 4 },
+        };
+        _scratch_ Scratch scratch = scratch_enter();
+        _cleanup_close_ int fd = open_folder();
+        _cleanup_table_ ExitTable *table = table_of(fd);
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                const EventFields fields = {
+                        .type = "container",
+                        .status = "died",
+                        .id = "c",
+                        .exit_code = (int)i,
+                        .has_exit_code = true,
+                        .uid = rows[i].uid,
+                        .has_uid = rows[i].has_uid,
+                };
+                ExitWord word;
+
+                must(exit_table_put(table, &fields) == 0);
+                tap_eq_int(find(table, EXIT_CONTAINER, "c"), rows[i].told, "word %zu", i);
+                tap_eq_int(exit_table_word(table, &fields, &word), rows[i].told == (int)i,
+                           "and it is expected there, or not");
+        }
+}
+
 static void test_it_grows_and_comes_back(void)
 {
         _scratch_ Scratch scratch = scratch_enter();
@@ -360,6 +395,7 @@ int main(void)
         test_a_log_that_lost_its_end();
         test_first_and_last_word();
         test_what_came_late();
+        test_whose_words_are_taken();
         test_it_grows_and_comes_back();
         test_its_count_may_be_wrong();
         test_what_is_no_table();
