@@ -17,6 +17,7 @@ struct ExitCode {
         char *id;       /* owned: what was asked for */
         Filter *filter; /* owned: events that may tell; NULL: there can be none */
         char *full_id;  /* owned: whose ID that is, by the history; NULL: nobody's yet */
+        uint32_t uid;   /* of whoever told of that */
         bool ambiguous;
         char *running; /* owned: whose ID that is, of those that run; or NULL */
         bool several_run;
@@ -124,13 +125,29 @@ const Filter *exit_code_filter(const ExitCode *exit_code)
         return exit_code->filter;
 }
 
+/* Any user can log that a container of root's died: root's word counts before that of others, and
+ * among those that of who spoke first. */
+static bool may_tell(ExitCode *exit_code, const EventFields *event)
+{
+        uint32_t uid = event->has_uid ? event->uid : 0;
+
+        if (exit_code->full_id && uid != exit_code->uid) {
+                if (uid != 0)
+                        return false;
+                free(TAKE_PTR(exit_code->full_id));
+                exit_code->ambiguous = exit_code->ended = exit_code->known = false;
+        }
+        exit_code->uid = uid;
+        return true;
+}
+
 /* Whether the event is about what was asked for. Returns -ENOMEM. */
-static int concerns(ExitCode *exit_code, const char *id)
+static int concerns(ExitCode *exit_code, const char *id, const EventFields *event)
 {
         bool exact = id && strcmp(id, exit_code->id) == 0;
         char *copy;
 
-        if (!id || !fits(exit_code, id))
+        if (!id || !fits(exit_code, id) || !may_tell(exit_code, event))
                 return 0;
         if (exit_code->full_id && strcmp(exit_code->full_id, id) == 0)
                 return 1;
@@ -170,7 +187,7 @@ int exit_code_look_at(ExitCode *exit_code, const EventFields *event)
 
         if (strcmp(event->type, "container") != 0)
                 return 0;
-        r = concerns(exit_code, exec ? event->exec_id : event->id);
+        r = concerns(exit_code, exec ? event->exec_id : event->id, event);
         if (r <= 0)
                 return r;
 
@@ -185,8 +202,9 @@ int exit_code_look_at(ExitCode *exit_code, const EventFields *event)
                 set_code(exit_code, event);
         }
 
-        /* Of an exec session the first word counts. */
-        return exec && exit_code->known && strcmp(exit_code->full_id, exit_code->id) == 0;
+        /* Of an exec session the first word counts, unless it is not root's. */
+        return exec && exit_code->known && exit_code->uid == 0 &&
+               strcmp(exit_code->full_id, exit_code->id) == 0;
 }
 
 /* ---- what it comes to ---- */

@@ -7,7 +7,8 @@
  *
  * Of an exec session the first word counts: Podman may say twice that it ended. Of a container it
  * is the last: it can be started again. But what comes as backlog, from another history, does not
- * count when it happened before what is known.
+ * count when it happened before what is known. What a user says does not count where root spoke, or
+ * another user before.
  *
  * What runs is asked first: an end that a source saw before is in the log by then, so that nobody
  * who ends meanwhile is taken for one who never was.

@@ -61,6 +61,7 @@ typedef struct Told {
         const char *status;
         const char *id; /* of the exec session, or of the container */
         int code;       /* -100: none */
+        uint32_t uid;   /* of who says it */
 } Told;
 
 #define NONE (-100)
@@ -316,6 +317,43 @@ static const struct {
           { { "died", ID_A, 7 }, { "create", ID_A2, NONE } },
           "InvalidArgs",
           "aaaaaaaaaaaa" },
+        /* whose word counts */
+        { "a user says it of one of root's that runs",
+          EXIT_CODE_CONTAINER,
+          ID_A,
+          { { "start", ID_A, NONE }, { "died", ID_A, 7, 1000 } },
+          "ExitCodeUnknown",
+          "not ended" },
+        { "a user says it of one of root's that ended",
+          EXIT_CODE_CONTAINER,
+          ID_A,
+          { { "died", ID_A, 7 }, { "died", ID_A, 0, 1000 } },
+          "7",
+          "" },
+        { "a user says it before root",
+          EXIT_CODE_CONTAINER,
+          ID_A,
+          { { "died", ID_A, 0, 1000 }, { "start", ID_A, NONE } },
+          "ExitCodeUnknown",
+          "not ended" },
+        { "a user says it of an exec session before root",
+          EXIT_CODE_EXEC,
+          ID_A,
+          { { "exec_died", ID_A, 0, 1000 }, { "exec_died", ID_A, 7 } },
+          "7",
+          "" },
+        { "a user's own",
+          EXIT_CODE_CONTAINER,
+          ID_A,
+          { { "died", ID_A, 7, 1000 }, { "died", ID_A, 0, 1001 } },
+          "7",
+          "" },
+        { "a user takes the start of the ID of one of root's",
+          EXIT_CODE_CONTAINER,
+          "aaaaaaaaaaaa",
+          { { "died", ID_A, 7 }, { "died", ID_A2, 0, 1000 } },
+          "7",
+          "" },
 };
 
 static void tell(ExitCode *exit_code, const Told *told)
@@ -328,6 +366,8 @@ static void tell(ExitCode *exit_code, const Told *told)
                 .exec_id = exec ? told->id : NULL,
                 .exit_code = told->code,
                 .has_exit_code = told->code != NONE,
+                .uid = told->uid,
+                .has_uid = told->uid != 0,
         };
         _cleanup_event_ Event *event = event_of(&fields);
 
