@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/ini.h"
+#include "sources/podman-toml.h"
 
 #define ROOT_TMP_DIR "/run/libpod"
 
@@ -24,16 +25,11 @@ static void podman_config_done(PodmanConfig *config)
         free(config->tmp_dir);
 }
 
-/*
- * containers.conf is TOML. The two values that we want are strings on one line, which INI holds too
- * but for the quotes; a string with escapes, which no path needs, is left alone.
- */
 static void on_value(const char *file, unsigned line, const char *section, const char *key,
                      const char *value, void *userdata)
 {
         PodmanConfig *config = userdata;
-        size_t length = strlen(value);
-        char **place, *copy;
+        char **place;
 
         if (strcmp(section, "engine") != 0)
                 return;
@@ -43,18 +39,8 @@ static void on_value(const char *file, unsigned line, const char *section, const
                 place = &config->tmp_dir;
         else
                 return;
-        /* An empty string is what is not set. */
-        if (length < 3 || (value[0] != '"' && value[0] != '\'') || value[length - 1] != value[0] ||
-            strchr(value, '\\'))
-                return;
-
-        copy = strndup(value + 1, length - 2);
-        if (!copy) {
+        if (podman_toml_string(value, place) < 0)
                 config->no_memory = true;
-                return;
-        }
-        free(*place);
-        *place = copy;
 }
 
 static void read_file(const char *file, PodmanConfig *config)
@@ -142,28 +128,49 @@ static int default_tmp_dir(bool rootless, char **ret)
         return 0;
 }
 
+static int load(bool user, PodmanConfig *config)
+{
+        int r;
+
+        r = read_config(user && geteuid() != 0, config);
+        return r < 0 ? r : config->no_memory ? -ENOMEM : 0;
+}
+
+static int tmp_dir_of(bool user, PodmanConfig *config, char **ret)
+{
+        if (!config->tmp_dir)
+                return default_tmp_dir(user && geteuid() != 0, ret);
+        *ret = TAKE_PTR(config->tmp_dir);
+        return 0;
+}
+
+int podman_tmp_dir(bool user, char **ret)
+{
+        _cleanup_(podman_config_done) PodmanConfig config = {};
+        int r;
+
+        r = load(user, &config);
+        return r < 0 ? r : tmp_dir_of(user, &config, ret);
+}
+
 int podman_events_log_path(bool user, char **ret)
 {
         _cleanup_(podman_config_done) PodmanConfig config = {};
-        bool rootless = user && geteuid() != 0;
+        _cleanup_free_ char *tmp_dir = NULL;
         char *path;
         int r;
 
-        r = read_config(rootless, &config);
+        r = load(user, &config);
         if (r < 0)
                 return r;
-        if (config.no_memory)
-                return -ENOMEM;
         if (config.events_log) {
                 *ret = TAKE_PTR(config.events_log);
                 return 0;
         }
-        if (!config.tmp_dir) {
-                r = default_tmp_dir(rootless, &config.tmp_dir);
-                if (r < 0)
-                        return r;
-        }
-        if (asprintf(&path, "%s/events/events.log", config.tmp_dir) < 0)
+        r = tmp_dir_of(user, &config, &tmp_dir);
+        if (r < 0)
+                return r;
+        if (asprintf(&path, "%s/events/events.log", tmp_dir) < 0)
                 return -ENOMEM;
 
         *ret = path;

@@ -2,14 +2,17 @@
 #pragma once
 
 /*
- * Where Podman keeps its events.log, by Podman's own rules (containers.conf(5)).
+ * Where Podman keeps its events and what lives until the next boot, by Podman's own rules
+ * (containers.conf(5)). What is given on Podman's command line nobody else knows.
+ *
+ * "user": of the user that we run as, else root's. Both return -ENXIO if there is no such place (no
+ * XDG_RUNTIME_DIR), -ENOMEM. The caller owns the path.
  */
 
 #include <stdbool.h>
 
-/*
- * What containers.conf says in the files that Podman reads: events_logfile_path, else the folder
- * events in tmp_dir, else Podman's default. "user": of the user that we run as, else root's.
- * Returns -ENXIO if there is no such place (no XDG_RUNTIME_DIR), -ENOMEM. The caller owns the path.
- */
+/* events_logfile_path, else events/events.log in podman_tmp_dir(). */
 int podman_events_log_path(bool user, char **ret);
+
+/* tmp_dir, else Podman's default. */
+int podman_tmp_dir(bool user, char **ret);

@@ -86,6 +86,22 @@ static void test_what_one_file_says(void)
         }
 }
 
+static void test_the_folder_alone(void)
+{
+        _scratch_ Scratch scratch = scratch_enter();
+        _cleanup_free_ char *set = NULL, *standard = NULL;
+
+        forget_environment();
+        must(setenv("CONTAINERS_CONF", "containers.conf", 1) == 0);
+        file_write("containers.conf",
+                   "[engine]\ntmp_dir = \"/t\"\nevents_logfile_path = \"/x/e.log\"\n");
+        tap_ok(podman_tmp_dir(false, &set) == 0, "tmp_dir");
+        tap_eq_str(set, "/t", "is what it says, wherever events are");
+        file_write("containers.conf", "[engine]\nevents_logfile_path = \"/x/e.log\"\n");
+        tap_ok(podman_tmp_dir(false, &standard) == 0, "without it");
+        tap_eq_str(standard, "/run/libpod", "the default");
+}
+
 static void test_the_override_is_read_last(void)
 {
         _scratch_ Scratch scratch = scratch_enter();
@@ -223,6 +239,7 @@ static void test_defaults(void)
 int main(void)
 {
         test_what_one_file_says();
+        test_the_folder_alone();
         test_the_override_is_read_last();
         test_files_of_a_user();
         test_defaults();
