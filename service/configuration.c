@@ -99,6 +99,18 @@ static const char *set_events_log(const char *value, Loading *loading)
         return set_path(&loading->configuration.podman_events_log, value, loading);
 }
 
+static const char *set_graph_root(const char *value, Loading *loading)
+{
+        if (strcmp(value, "/") == 0)
+                return "use the path of Podman's storage";
+        return set_path(&loading->configuration.podman_graph_root, value, loading);
+}
+
+static const char *set_tmp_dir(const char *value, Loading *loading)
+{
+        return set_path(&loading->configuration.podman_tmp_dir, value, loading);
+}
+
 /* A number of bytes, or one with K, M, G or T (powers of 1024), as systemd has it. */
 static const char *set_size(uint64_t *place, const char *value, Loading *loading)
 {
@@ -203,6 +215,8 @@ static const struct {
         { "Log", "KeepFree", set_keep_free },
         { "Podman", "Enabled", set_podman_enabled },
         { "Podman", "EventsLog", set_events_log },
+        { "Podman", "GraphRoot", set_graph_root },
+        { "Podman", "TmpDir", set_tmp_dir },
         { "Podman", "HealthCheckExecs", set_health_check_execs },
 };
 
@@ -334,6 +348,8 @@ void configuration_done(Configuration *configuration)
 {
         free(configuration->directory);
         free(configuration->podman_events_log);
+        free(configuration->podman_graph_root);
+        free(configuration->podman_tmp_dir);
         free(configuration->problem);
         *configuration = (Configuration){};
 }

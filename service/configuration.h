@@ -26,6 +26,8 @@ typedef struct Configuration {
         bool podman_enabled;
         bool podman_health_check_execs; /* are signalled */
         char *podman_events_log;        /* owned; NULL: found out by sources/podman-config.h */
+        char *podman_graph_root;        /* owned; NULL: found out by sources/podman-storage.h */
+        char *podman_tmp_dir;           /* owned; NULL: found out by sources/podman-config.h */
 
         char *problem; /* owned: the first, in a sentence; NULL: none */
 } Configuration;

@@ -84,7 +84,8 @@ class Podman:
 
     def settings(self) -> dict[str, Any]:
         """The [Podman] section of eventsd.conf for this installation."""
-        return {"Enabled": "yes", "EventsLog": self.log}
+        return {"Enabled": "yes", "EventsLog": self.log, "GraphRoot": self.folder / "root",
+                "TmpDir": self.tmpdir}
 
     def try_command(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess:
         """Runs podman; `options` are those of subprocess.run()."""

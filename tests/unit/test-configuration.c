@@ -37,6 +37,7 @@ static void test_an_empty_file_is_the_default(void)
         tap_ok(c.keep_free == 0 && c.keep_free_percent == 5, "KeepFree");
         tap_ok(c.podman_enabled, "Podman is enabled");
         tap_ok(!c.podman_events_log, "its log is found out");
+        tap_ok(!c.podman_graph_root && !c.podman_tmp_dir, "and its folders");
         tap_ok(!c.podman_health_check_execs, "HealthCheckExecs");
         tap_ok(!c.problem, "there is no problem");
 }
@@ -54,6 +55,8 @@ static void test_every_key(void)
                                    "[Podman]\n"
                                    "Enabled=no\n"
                                    "EventsLog=/srv/events.log\n"
+                                   "GraphRoot=/srv/storage\n"
+                                   "TmpDir=/srv/tmp\n"
                                    "HealthCheckExecs=yes\n";
         _scratch_ Scratch scratch = scratch_enter();
         _cleanup_configuration_ Configuration c = load(text);
@@ -65,6 +68,8 @@ static void test_every_key(void)
         tap_ok(c.keep_free == G && c.keep_free_percent == 0, "KeepFree");
         tap_ok(!c.podman_enabled, "Enabled");
         tap_eq_str(c.podman_events_log, "/srv/events.log", "EventsLog");
+        tap_eq_str(c.podman_graph_root, "/srv/storage", "GraphRoot");
+        tap_eq_str(c.podman_tmp_dir, "/srv/tmp", "TmpDir");
         tap_ok(c.podman_health_check_execs, "HealthCheckExecs");
         tap_ok(!c.problem, "there is no problem: %s", c.problem ? c.problem : "");
 }
@@ -146,6 +151,9 @@ static void test_values_that_cannot_be(void)
                 { "Podman", "Enabled", "Yes" },
                 { "Podman", "EventsLog", "events.log" },
                 { "Podman", "EventsLog", "/run/events/" },
+                { "Podman", "GraphRoot", "storage" },
+                { "Podman", "GraphRoot", "/" },
+                { "Podman", "TmpDir", "./tmp" },
                 { "Podman", "HealthCheckExecs", "" },
                 { "Podman", "HealthCheckExecs", "auto" },
         };
@@ -164,7 +172,8 @@ static void test_values_that_cannot_be(void)
                                c.problem[strlen(c.problem) - 1] == '.',
                        "is told: %s", c.problem ? c.problem : "nothing");
                 tap_eq_str(c.directory, "/var/log/containers-events", "the default stays");
-                tap_ok(c.podman_enabled && !c.podman_events_log && c.segment_size == 32 * M &&
+                tap_ok(c.podman_enabled && !c.podman_events_log && !c.podman_graph_root &&
+                               !c.podman_tmp_dir && c.segment_size == 32 * M &&
                                c.max_size == 256 * M && c.max_age_nsec == 0 && c.keep_free == 0 &&
                                c.keep_free_percent == 5 && !c.podman_health_check_execs,
                        "of each");
@@ -236,7 +245,9 @@ static void test_the_last_value_counts(void)
 
         tap_eq_str(last.directory, "/b", "of two");
         tap_eq_str(empty.directory, "/var/log/containers-events", "an empty one is the default");
-        tap_ok(!empty.podman_events_log && !empty.problem, "also of EventsLog");
+        tap_ok(!empty.podman_events_log && !empty.podman_graph_root && !empty.podman_tmp_dir &&
+                       !empty.problem,
+               "also of Podman's paths");
         tap_ok(!empty.podman_health_check_execs, "no after yes");
         tap_eq_u64(bad.max_size, G, "one that cannot be does not");
         tap_ok(bad.problem, "and is a problem");
@@ -430,7 +441,9 @@ static void test_it_is_let_go(void)
         Configuration c = load("[Log]\nDirectory=/a\nMaxSize=x\n[Podman]\nEventsLog=/b\n");
 
         configuration_done(&c);
-        tap_ok(!c.directory && !c.podman_events_log && !c.problem, "and empty");
+        tap_ok(!c.directory && !c.podman_events_log && !c.podman_graph_root && !c.podman_tmp_dir &&
+                       !c.problem,
+               "and empty");
         configuration_done(&c);
         tap_ok(true, "twice is once");
 }
