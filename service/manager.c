@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
@@ -16,10 +17,13 @@
 #include "base/utf8.h"
 #include "bus/bus.h"
 #include "configuration.h"
+#include "fd-store.h"
 #include "log/eventlog.h"
 #include "log/recall.h"
+#include "sources/conmon.h"
 #include "sources/podman-config.h"
 #include "sources/podman-log.h"
+#include "sources/podman-storage.h"
 
 /* Above this what waits is committed at once, and not after the others had their turn. */
 #define COMMIT_SIZE (2 * 1024 * 1024)
@@ -41,8 +45,8 @@
 #define TRIM_USEC_MIN UINT64_C(1000000)
 #define TRIMS_PER_AGE 16
 
-/* There is one kind of source yet. */
-#define SOURCES_MAX 1
+/* Podman's log, its entries in the journal, and conmon's files. */
+#define SOURCES_MAX 3
 
 struct Manager {
         Configuration configuration;
@@ -50,6 +54,7 @@ struct Manager {
         EventLog *log;                /* owned */
         Source *sources[SOURCES_MAX]; /* owned */
         size_t n_sources;
+        Source *conmon; /* weak: one of them; NULL: none */
         BusHost host;
         Bus *bus; /* owned */
 
@@ -270,6 +275,15 @@ static int on_source_event(Source *source, const Event *event, const char *posit
         return append(userdata, event, position, &seq);
 }
 
+static void on_look(Source *source, void *userdata)
+{
+        const Manager *manager = userdata;
+
+        for (size_t i = 0; i < manager->n_sources; i++)
+                if (manager->sources[i] != source)
+                        manager->sources[i]->ops->resume(manager->sources[i]);
+}
+
 static void on_source_changed(Source *source, void *userdata)
 {
         Manager *manager = userdata;
@@ -278,12 +292,67 @@ static void on_source_changed(Source *source, void *userdata)
                 bus_source_changed(manager->bus, source);
 }
 
+static SourceSink sink_of(Manager *manager)
+{
+        return (SourceSink){ .event = on_source_event,
+                             .recall = on_recall,
+                             .look = on_look,
+                             .changed = on_source_changed,
+                             .userdata = manager };
+}
+
+/* A path of the configuration, or else what Podman has: "found" owns that. */
+static int podman_path(const char *configured, int (*find)(bool user, char **ret), bool user,
+                       char **found, const char **ret)
+{
+        int r;
+
+        *ret = configured;
+        if (configured)
+                return 0;
+        r = find(user, found);
+        if (r >= 0)
+                *ret = *found;
+        return r;
+}
+
+/* Goes before the sources of Podman's events, which ask it. What it listens with is kept while the
+ * service is restarted, so that what happens meanwhile is told. */
+static int add_conmon(Manager *manager)
+{
+        const Configuration *configuration = &manager->configuration;
+        const SourceSink sink = sink_of(manager);
+        _cleanup_free_ char *graph_root = NULL, *tmp_dir = NULL;
+        _cleanup_close_ int kept_fd = fd_store_take(CONMON_FD_NAME);
+        /* The system's service is not root, but root's it is that it listens to. */
+        ConmonOptions options = { .uid = manager->host.user ? geteuid() : 0 };
+        int r;
+
+        if (!manager->configuration.podman_enabled)
+                return 0;
+        if ((r = podman_path(configuration->podman_graph_root, podman_graph_root,
+                             manager->host.user, &graph_root, &options.graphroot)) < 0 ||
+            (r = podman_path(configuration->podman_tmp_dir, podman_tmp_dir, manager->host.user,
+                             &tmp_dir, &options.tmp_dir)) < 0) {
+                if (r != -ENXIO)
+                        return r;
+                log_warning("Podman has no storage without HOME and XDG_RUNTIME_DIR: set them, or "
+                            "GraphRoot= and TmpDir= in [Podman].");
+                return 0;
+        }
+        options.kept_fd = TAKE_FD(kept_fd);
+        r = conmon_new(&options, manager->loop, &sink, &manager->conmon);
+        if (r < 0)
+                return r;
+
+        manager->sources[manager->n_sources++] = manager->conmon;
+        (void)fd_store_keep(CONMON_FD_NAME, conmon_fd(manager->conmon));
+        return 0;
+}
+
 static int add_podman(Manager *manager)
 {
-        const SourceSink sink = { .event = on_source_event,
-                                  .recall = on_recall,
-                                  .changed = on_source_changed,
-                                  .userdata = manager };
+        const SourceSink sink = sink_of(manager);
         const char *path = manager->configuration.podman_events_log;
         _cleanup_free_ char *found = NULL;
         int r;
@@ -301,7 +370,9 @@ static int add_podman(Manager *manager)
                         return r;
                 path = found;
         }
-        r = podman_log_new(path, manager->loop, &sink, NULL, manager->sources + manager->n_sources);
+        r = podman_log_new(path, manager->loop, &sink,
+                           manager->conmon ? conmon_knowledge(manager->conmon) : NULL,
+                           manager->sources + manager->n_sources);
         if (r == -EINVAL) {
                 log_warning("Podman's log \"%s\" is no absolute path of a file: it is not read.",
                             path);
@@ -368,6 +439,13 @@ static int on_emit(const Event *event, uint64_t *ret_seq, void *userdata)
         Manager *manager = userdata;
 
         return *manager->failure ? -EAGAIN : append(manager, event, NULL, ret_seq);
+}
+
+static int on_exec_running(const char *id, char **ret_full_id, void *userdata)
+{
+        const Manager *manager = userdata;
+
+        return manager->conmon ? conmon_running(manager->conmon, id, ret_full_id) : 0;
 }
 
 static void on_ready(void *userdata)
@@ -455,6 +533,9 @@ static int make_parts(Manager *manager)
         if (r < 0)
                 return r;
 
+        r = add_conmon(manager);
+        if (r < 0)
+                return r;
         return add_podman(manager);
 }
 
@@ -481,6 +562,7 @@ int manager_new(const ManagerOptions *options, Manager **ret)
                 .health_check_execs = manager->configuration.podman_health_check_execs,
                 .sources = manager->sources,
                 .emit = on_emit,
+                .exec_running = on_exec_running,
                 .ready = on_ready,
                 .failed = on_failed,
                 .userdata = manager,

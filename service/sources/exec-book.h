@@ -60,6 +60,7 @@ struct ExecContainer {
         Exec **execs; /* owned, in the order in which they were made */
         size_t n_execs;
 
+        unsigned n_foreseen;   /* starts to be read, of sessions whose time is not known */
         unsigned n_unplaced;   /* starts that may be of any of several sessions */
         unsigned n_nameless;   /* starts of no session that we know, without an ending */
         uint64_t health_nsec;  /* when a health check had a result last; 0: never */

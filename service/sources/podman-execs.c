@@ -164,6 +164,9 @@ static void tell(PodmanExecs *execs, Exec *exec, const char *evidence, const cha
 
         if (exec->end_nsec == 0)
                 exec->end_nsec = timestamp_now();
+        /* Podman writes that it started when it may have ended; nobody is to see it end before. */
+        if (exec->start && exec->end_nsec < event_fields(exec->start)->time_nsec)
+                exec->end_nsec = event_fields(exec->start)->time_nsec;
         r = make_ending(execs, exec, evidence, reason, &event);
         if (r >= 0)
                 r = execs->host.tell(event, exec, execs->host.userdata);
@@ -198,7 +201,11 @@ void podman_execs_inferred(PodmanExecs *execs, Exec *exec, int32_t code, uint64_
 {
         exec->code = code;
         exec->end_nsec = time_nsec;
-        tell(execs, exec, EVIDENCE_INFERRED, NULL);
+        /* Podman does not know it either. */
+        if (code < 0)
+                podman_execs_unknown(execs, exec);
+        else
+                tell(execs, exec, EVIDENCE_INFERRED, NULL);
 }
 
 void podman_execs_unknown(PodmanExecs *execs, Exec *exec)
@@ -383,12 +390,10 @@ static bool decide(PodmanExecs *execs, Exec *exec)
         }
 
         /* A start that failed ends like this; of what was made while we were not there, only if
-         * Podman wrote of no start. */
-        if (!exec->start && !exec->started) {
-                if (exec->birth_is_known || exec->container->n_unplaced == 0)
-                        return false;
-                exec->container->n_unplaced--;
-        }
+         * Podman wrote of no start that may have been its. */
+        if (!exec->start && !exec->started &&
+            (exec->birth_is_known || exec->container->n_unplaced == 0))
+                return false;
         podman_execs_unknown(execs, exec);
         return true;
 }

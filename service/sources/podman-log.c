@@ -24,6 +24,10 @@
 #define LINES_PER_TURN 512
 #define BYTES_PER_TURN (256 * 1024)
 
+/* What is read ahead at the start: as large as the log is by default, and more. */
+#define FORESEEN_MAX (UINT64_C(4) * 1024 * 1024)
+#define START_MARK   "\"exec\""
+
 /* How soon something that failed (no permission, say) is tried again. */
 #define RETRY_USEC UINT64_C(10000000)
 
@@ -36,6 +40,7 @@ typedef struct PodmanLog {
         sd_event_source *retry;       /* owned */
 
         PodmanPlace place;
+        bool has_foreseen;  /* what was there when we started */
         bool has_place;     /* it ran before: what comes is not backlog */
         bool is_listening;  /* since before the file was there: what comes is not backlog either */
         unsigned n_refused; /* lines, in this turn */
@@ -261,6 +266,28 @@ static void set_absent(PodmanLog *log)
         source_set_state(&log->source, SOURCE_ABSENT);
 }
 
+/* Reads ahead what is there when we start, if it is not too much, for what only all of it tells. */
+static int foresee(PodmanLog *log)
+{
+        LineReader *reader = &log->file.reader;
+        const char *line;
+        size_t length;
+        int r;
+
+        while ((r = line_reader_next(reader, UINT64_MAX, &line, &length)) != LINE_NONE) {
+                _cleanup_(event_unrefp) Event *event = NULL;
+
+                if (r < 0 || reader->offset > log->place.offset + FORESEEN_MAX)
+                        break;
+                if (r == LINE_TOO_LONG || !memmem(line, length, START_MARK, sizeof(START_MARK) - 1))
+                        continue;
+                if (podman_line_parse(&log->scanner, line, length, false, &event) >= 0)
+                        podman_foresee(log->known, event_fields(event));
+        }
+        line_reader_seek(reader, log->file.fd, log->place.offset);
+        return r < 0 ? r : 0;
+}
+
 /* Returns 1 if there is a log and its place is known. */
 static int open_log(PodmanLog *log)
 {
@@ -285,7 +312,11 @@ static int open_log(PodmanLog *log)
         podman_file_begin(&log->file, log->place.offset);
         if (log->source.state != SOURCE_GAP)
                 source_set_state(&log->source, SOURCE_SYNCING);
-        return 1;
+        if (log->known && log->has_place && !log->has_foreseen) {
+                log->has_foreseen = true;
+                r = foresee(log);
+        }
+        return r < 0 ? r : 1;
 }
 
 /*

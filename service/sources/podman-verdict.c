@@ -2,14 +2,15 @@
 #include "sources/podman-verdict.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "base/logging.h"
 #include "model/timestamp.h"
 #include "model/vocabulary.h"
 
-/* conmon and the runtime need longer than that from the making of a session's folder to its start,
- * and the kernel's clock, which the folder has its time from, is late by less than that. */
-#define START_MIN_NSEC (2 * NSEC_PER_MSEC)
+/* conmon and the runtime need longer than that, and a tick of the kernel's clock, from the making
+ * of a session's folder to its start. */
+#define START_MIN_NSEC NSEC_PER_MSEC
 
 /* A file's time is that of the kernel's clock tick, which is some milliseconds late. */
 #define TICK_NSEC (10 * NSEC_PER_MSEC)
@@ -29,30 +30,75 @@ static uint32_t owner_of(const PodmanExecs *execs, const EventFields *event)
 
 /* ---- "exec" ---- */
 
+/* A folder has its time from the clock's last tick: it may have been made that much later. */
+static uint64_t tick_nsec(void)
+{
+        struct timespec tick;
+
+        clock_getres(CLOCK_REALTIME_COARSE, &tick);
+        return (uint64_t)tick.tv_nsec;
+}
+
 /*
  * Sessions of a container start one after the other, and "exec" is written before the next one's
- * folder is made: so it is about the last that was made before it. Of those that were made and gone
- * while we were not there the time is not known; if there is one of them it is the one.
+ * folder is made: so it is about the last that was made before it.
  */
-static Exec *started_by(const ExecContainer *container, uint64_t time_nsec)
+static Exec *last_made(const ExecContainer *container, uint64_t time_nsec)
 {
-        Exec *last = NULL, *undated = NULL;
-        size_t n_undated = 0;
+        const uint64_t margin = tick_nsec() + START_MIN_NSEC;
+        Exec *last = NULL;
 
         for (size_t i = 0; i < container->n_execs; i++) {
                 Exec *exec = container->execs[i];
 
-                if (exec->start || exec->health_check || (exec->told && !exec->is_there))
+                if (exec->start || exec->health_check || !exec->birth_is_known ||
+                    exec->birth_nsec + margin > time_nsec)
                         continue;
-                if (!exec->birth_is_known) {
-                        undated = exec;
-                        n_undated++;
-                } else if (exec->birth_nsec + START_MIN_NSEC <= time_nsec &&
-                           (!last || exec->birth_nsec >= last->birth_nsec)) {
+                if (!last || exec->birth_nsec >= last->birth_nsec)
                         last = exec;
-                }
         }
-        return last ? last : n_undated == 1 ? undated : NULL;
+        return last;
+}
+
+/* Made and gone while we were not there: their time is not known, but their order. */
+static bool is_undated(const Exec *exec)
+{
+        return !exec->start && !exec->birth_is_known && !exec->told;
+}
+
+/* The first of those, if there are as many starts: none of these failed then. */
+static Exec *first_undated(const ExecContainer *container)
+{
+        Exec *first = NULL;
+        size_t n = 0;
+
+        for (size_t i = container->n_execs; i-- > 0;) {
+                if (!is_undated(container->execs[i]))
+                        continue;
+                first = container->execs[i];
+                n++;
+        }
+        return n == 1 || n == container->n_foreseen ? first : NULL;
+}
+
+static Exec *started_by(const ExecContainer *container, uint64_t time_nsec)
+{
+        Exec *last = last_made(container, time_nsec);
+
+        return last ? last : first_undated(container);
+}
+
+void podman_foresee(const PodmanKnowledge *knowledge, const EventFields *event)
+{
+        ExecContainer *container;
+
+        if (!knowledge->execs || strcmp(event->type, "container") != 0 ||
+            strcmp(event->status, "exec") != 0 || !is_own(knowledge->execs, event))
+                return;
+        container = exec_book_container(podman_execs_book(knowledge->execs),
+                                        podman_execs_uid(knowledge->execs), event->id);
+        if (container && !last_made(container, event->time_nsec))
+                container->n_foreseen++;
 }
 
 static void judge_start(PodmanExecs *execs, const EventFields *event, PodmanVerdict *ret)
@@ -84,6 +130,8 @@ static void apply_start(PodmanExecs *execs, Exec *exec, Event *event)
         ExecContainer *container;
 
         if (exec) {
+                if (!exec->birth_is_known && exec->container->n_foreseen > 0)
+                        exec->container->n_foreseen--;
                 podman_execs_heard(execs, exec, event);
                 return;
         }
@@ -91,6 +139,8 @@ static void apply_start(PodmanExecs *execs, Exec *exec, Event *event)
                                     &container) < 0)
                 return;
         podman_execs_touch(container);
+        if (container->n_foreseen > 0)
+                container->n_foreseen--;
         if (has_unheard(container))
                 container->n_unplaced++;
         else
@@ -168,16 +218,19 @@ static Exec *only_missed(const PodmanExecs *execs, const ExecContainer *containe
         return several || event->exec_id ? NULL : found;
 }
 
-/* Whether there is something that will be told, and that this is likely the word of. */
-static bool will_be_told(const ExecContainer *container)
+/*
+ * Whether there is something that will be told, and that this is likely the word of. When conmon
+ * was killed Podman itself does not know the code, says so, and then removes the folder.
+ */
+static bool will_be_told(const ExecContainer *container, const EventFields *event)
 {
         for (size_t i = 0; i < container->n_execs; i++) {
                 const Exec *exec = container->execs[i];
 
                 if (exec->told || exec->ended)
                         continue;
-                if (exec->gone &&
-                    (exec->start || (!exec->birth_is_known && container->n_unplaced > 0)))
+                if (exec->start ? exec->gone || event->exit_code < 0
+                                : exec->gone && !exec->birth_is_known && container->n_unplaced > 0)
                         return true;
         }
         return false;
@@ -221,9 +274,11 @@ static void judge_end(PodmanExecs *execs, const EventFields *event, ExecWriter w
         ret->exec = explained_by(container, event);
         if (!ret->exec)
                 ret->inferred = only_missed(execs, container, event);
-        if (!ret->exec && !ret->inferred && !will_be_told(container))
+        ret->leave_out = ret->exec || ret->inferred || will_be_told(container, event);
+        if (!ret->leave_out) {
                 ret->exec = excused_by(container);
-        ret->leave_out = ret->exec || ret->inferred || will_be_told(container);
+                ret->leave_out = ret->exec;
+        }
         if (ret->leave_out)
                 return;
         ret->ending = paired_with(container, event, writer);
@@ -302,6 +357,7 @@ void podman_judge(const PodmanKnowledge *knowledge, const EventFields *event, Ex
                 judge_death(knowledge, event, ret);
         if (!knowledge->execs)
                 return;
+        ret->not_its_own = event->exec_id && !is_own(knowledge->execs, event);
         if (strcmp(event->status, "exec") == 0)
                 judge_start(knowledge->execs, event, ret);
         else if (strcmp(event->status, "exec_died") == 0)
@@ -338,8 +394,10 @@ int podman_verdict_complete(const PodmanVerdict *verdict, Event **event)
         Event *completed;
         int r;
 
-        if (!verdict->exec_id && !verdict->oom_killed)
+        if (!verdict->exec_id && !verdict->not_its_own && !verdict->oom_killed)
                 return 0;
+        if (verdict->not_its_own)
+                fields.exec_id = NULL;
         if (verdict->exec_id)
                 fields.exec_id = verdict->exec_id;
         fields.oom_killed |= verdict->oom_killed;

@@ -8,7 +8,8 @@
  *
  * Of containers whose conmon nobody listens to, another user's in the journal, there are only
  * Podman's words. Then the first one about an ending counts, and what looks like the second one is
- * left out.
+ * left out. Nor may they name a session: anybody can write to the journal, but the system only
+ * vouches for who it was.
  */
 
 #include "sources/podman-deaths.h"
@@ -17,6 +18,7 @@
 typedef struct PodmanVerdict {
         bool leave_out;
         const char *exec_id; /* weak, until something is known anew; NULL: as it came */
+        bool not_its_own;    /* what names a session, though the user has no say in ours */
         bool oom_killed;
 
         /* For podman_verdict_apply(): */
@@ -31,6 +33,13 @@ typedef struct PodmanKnowledge {
         PodmanExecs *execs;
         PodmanDeaths *deaths;
 } PodmanKnowledge;
+
+/*
+ * An event that will be judged, of those that were there to be read when we started: told of each
+ * before the first is. The sessions that came and went while we were not there are known in their
+ * order; if as many starts are there to be read, it is known which is whose.
+ */
+void podman_foresee(const PodmanKnowledge *knowledge, const EventFields *event);
 
 /* Judges one event, without effect. */
 void podman_judge(const PodmanKnowledge *knowledge, const EventFields *event, ExecWriter writer,

@@ -48,6 +48,10 @@ typedef struct SourceSink {
                       int (*each)(const EventFields *fields, void *userdata), void *each_userdata,
                       void *userdata);
 
+        /* Other sources of the engine may have something to read by now, that they are only told of
+         * later. */
+        void (*look)(Source *source, void *userdata);
+
         /* State or last_error changed. */
         void (*changed)(Source *source, void *userdata);
 
@@ -58,6 +62,7 @@ typedef struct SourceOps {
         /* "place" is where it stopped, or NULL if it never ran. Returns negative errno only if it
          * can never work; what may come right is a state. */
         int (*start)(Source *source, const char *place);
+        /* The history takes events again, or there may be some. */
         void (*resume)(Source *source);
         Source *(*free)(Source *source);
 } SourceOps;

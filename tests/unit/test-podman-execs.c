@@ -203,6 +203,11 @@ static void step(Scene *scene, const char *word)
                 podman_execs_missed(scene->execs);
         else if (IS("exec"))
                 line(scene, "exec", false, 0, EXEC_WRITER_UNKNOWN, foreign);
+        else if (IS("foresee"))
+                podman_foresee(&scene->known, &(EventFields){ .type = "container",
+                                                              .status = "exec",
+                                                              .id = container,
+                                                              .time_nsec = scene->nsec });
         else if (IS("died"))
                 line(scene, "exec_died", true, code, EXEC_WRITER_UNKNOWN, foreign);
         else if (IS("front"))
@@ -333,6 +338,11 @@ static void test_missed_files(void)
                   "made:A run:A exec pid:A exit:A:9 gone:A", "exec:A exec_died:A:9!" },
                 { "conmon was killed: the process ended, and no file comes",
                   "made:A run:A exec pid:A long", "exec:A exec_died:A/no exit file was seen" },
+                { "and Podman says that it does not know either",
+                  "made:A run:A exec died:-1 gone:A wait",
+                  "exec:A exec_died:A/no exit file was seen" },
+                { "or says so afterwards", "made:A run:A exec gone:A died:-1 wait",
+                  "exec:A exec_died:A/no exit file was seen" },
                 { "the container has ended, and no file comes", "made:A run:A exec dead:137 long",
                   "exec:A died:137 exec_died:A/no exit file was seen" },
         };
@@ -355,6 +365,13 @@ static void test_restart(void)
                 { "several of these, and so nobody knows which is which",
                   "undated:A gone:A undated:B gone:B begin exec died:4 died:4 exec died:5 long",
                   "exec exec exec_died:B/no exit file was seen exec_died:A/no exit file was seen" },
+                { "several of these, and as many starts: in their order",
+                  "undated:A gone:A undated:B gone:B begin foresee foresee exec died:4 died:4 exec "
+                  "died:5 died:5 long",
+                  "exec:A exec_died:A:4? exec:B exec_died:B:5?" },
+                { "several of these, and one start less",
+                  "undated:A gone:A undated:B gone:B begin foresee exec died:4 died:4 long",
+                  "exec exec_died:B/no exit file was seen exec_died:A/no exit file was seen" },
                 { "one of these whose start failed", "undated:A gone:A begin wait", "" },
                 { "one of these beside one that runs",
                   "undated:A gone:A was:B begin exec died:5 long", "exec:B exec_died:5" },
