@@ -6,6 +6,7 @@
     from support.service import Service           # the real daemon on it
     from support.client import Event, wait_until   # somebody who calls and listens
     from support.podman import Podman             # the real engine
+    from support.execs import Execs               # its exec sessions, and how they must end
     from support.podman_log import Writer         # one who writes its log as it does
     from support.podman_scene import scene        # a service that reads such a log
     from support.follower import Follower         # a client that misses nothing

@@ -9,11 +9,13 @@
         podman.once("c2", "sh", "-c", "exit 7")             # run and wait -> 7; it stays
         podman.command("pod", "create", "p1")               # anything else: its output
         podman.try_command("run", ...)                      # a CompletedProcess, failed or not
+        podman.begin("exec", ...)                           # a Popen, which runs
 
     podman.log         path of events.log         podman.written()   its events, as dicts
     podman.settings()  the [Podman] section for a Service with this Podman
     podman.image       name of the image: busybox, with sh sleep true false cat kill echo
 
+Podman(conmon=PATH) takes that for conmon; Podman(logger="none") writes no events.
 Podman(max_size="20k") limits events.log, so that it rotates; Podman(log=PATH) puts it elsewhere;
 Podman(default_paths=True) leaves the log where Podman has it for root, below /run/libpod (which is
 the private machine's own).
@@ -45,7 +47,6 @@ log_driver="k8s-file"
 [engine]
 cgroup_manager="cgroupfs"
 runtime="runc"
-events_logger="file"
 """
 
 
@@ -68,14 +69,17 @@ class Podman:
     image = "localhost/bb:1"
 
     def __init__(self, *, max_size: str | None = None, log: Path | None = None,
-                 default_paths: bool = False) -> None:
+                 default_paths: bool = False, conmon: Path | None = None,
+                 logger: str = "file") -> None:
         self.folder = machine.folder("podman")
         self.tmpdir = Path("/run/libpod") if default_paths else self.folder / "tmp"
         self.log = log or self.tmpdir / "events" / "events.log"
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.log.parent.chmod(0o700)
         self._configuration = self.folder / "containers.conf"
-        text = _CONFIGURATION
+        text = f'{_CONFIGURATION}events_logger="{logger}"\n'
+        if conmon:
+            text += f'conmon_path=["{conmon}"]\n'
         if not default_paths or log:
             text += f'events_logfile_path="{self.log}"\n'
         if max_size:
@@ -84,16 +88,30 @@ class Podman:
 
     def settings(self) -> dict[str, Any]:
         """The [Podman] section of eventsd.conf for this installation."""
-        return {"Enabled": "yes", "EventsLog": self.log, "GraphRoot": self.folder / "root",
+        return {"Enabled": "yes", "EventsLog": self.log, "GraphRoot": self.graph_root,
                 "TmpDir": self.tmpdir}
+
+    @property
+    def graph_root(self) -> Path:
+        """Where the containers are."""
+        return self.folder / "root"
+
+    def bundle(self, container: str) -> Path:
+        """The folder of a container, by its full ID; its exec sessions have theirs in it."""
+        return self.graph_root / "vfs-containers" / container / "userdata"
 
     def try_command(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess:
         """Runs podman; `options` are those of subprocess.run()."""
         return subprocess.run(
-            ["podman", "--root", f"{self.folder}/root", "--runroot", f"{self.folder}/runroot",
-             "--tmpdir", str(self.tmpdir), "--storage-driver", "vfs", *arguments],
+            self._command_line(arguments),
             **{"env": self.environment, "capture_output": True, "text": True, "check": False,
                "stdin": subprocess.DEVNULL, "timeout": patience(60), **options})
+
+    def begin(self, *arguments: str) -> subprocess.Popen:
+        """Starts podman, and does not wait for it; what it says is to be read when it ended."""
+        return subprocess.Popen(
+            self._command_line(arguments), env=self.environment, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def command(self, *arguments: str) -> str:
         """Runs podman, which must succeed; returns what it printed."""
@@ -141,6 +159,10 @@ class Podman:
     def id(self, name: str) -> str:
         """The full ID of a container."""
         return self.command("inspect", "--format", "{{.Id}}", name)
+
+    def _command_line(self, arguments: tuple[str, ...]) -> list[str]:
+        return ["podman", "--root", str(self.graph_root), "--runroot", f"{self.folder}/runroot",
+                "--tmpdir", str(self.tmpdir), "--storage-driver", "vfs", *arguments]
 
     def written(self) -> list[dict[str, Any]]:
         """What events.log holds now."""

@@ -16,6 +16,8 @@
 Service(bus, history=FOLDER) takes an existing history, `config={"Log": {...}}` adds to the
 configuration, `environment={...}` to the environment, `user=machine.SERVICE` drops to that user
 with CAP_DAC_READ_SEARCH, as the unit does, `wrapper=["strace", ...]` is put before the command.
+`fd_store=True` keeps the file descriptors that it hands to systemd, and gives them to its next
+life, see support.fd_store.
 
     service = Service(None)
     with Bus(activate=service) as bus, service:        # not started: the bus does, on demand
@@ -41,6 +43,7 @@ from gi.repository import GLib
 
 from support import journal, machine
 from support.client import NAME, Client, wait_until
+from support.fd_store import MAX_FDS, FdStore
 from support.tap import DeadlinePassed, note, patience, skip
 
 if TYPE_CHECKING:
@@ -76,7 +79,7 @@ class Service:
     def __init__(self, bus: Bus | None, *, podman: Podman | None = None,
                  history: Path | None = None, config: dict[str, dict[str, Any]] | None = None,
                  environment: dict[str, str] | None = None, user: str = machine.ROOT,
-                 wrapper: list[str] | None = None) -> None:
+                 wrapper: list[str] | None = None, fd_store: bool = False) -> None:
         self.bus = bus
         self.folder = machine.folder("service")
         self.history = history or self.folder / "history"
@@ -93,6 +96,7 @@ class Service:
         self._notify.bind(f"{self.folder}/notify")
         self._notify.setblocking(False)
         self._notified: list[str] = []
+        self.fd_store = FdStore() if fd_store else None
         # As systemd does: a daemon whose notifications nobody takes waits for room.
         self._watch = GLib.io_add_watch(self._notify.fileno(), GLib.IO_IN,
                                         lambda *_: bool(self.notified) or True)
@@ -119,11 +123,15 @@ class Service:
     def start(self, wait: bool = True) -> Service:
         """Starts it; with `wait`, returns when it owns its name."""
         assert self._process is None, "it runs already"
+        self._take_notifications()  # what it said at its end, too
+        command = [*self._wrapper, *self._as_user(), daemon(), f"--config={self.config}"]
+        options: dict[str, Any] = {}
+        if self.fd_store:
+            command, options = self.fd_store.pass_on(command)
         with (self.folder / "log").open("a") as log:
             self._process = subprocess.Popen(
-                [*self._wrapper, *self._as_user(), daemon(), f"--config={self.config}"],
-                env={**self.bus.environment, **self._variables()}, stdin=subprocess.DEVNULL,
-                stdout=log, stderr=subprocess.STDOUT, cwd="/")
+                command, env={**self.bus.environment, **self._variables()},
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd="/", **options)
         if wait:
             self.wait_for_name()
         return self
@@ -191,10 +199,20 @@ class Service:
     @property
     def notified(self) -> list[str]:
         """What it told systemd so far."""
-        with contextlib.suppress(BlockingIOError):
-            while text := self._notify.recv(65536).decode():
-                self._notified += text.splitlines()
+        self._take_notifications()
         return self._notified
+
+    def _take_notifications(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                text, fds, _, _ = socket.recv_fds(self._notify, 65536, MAX_FDS)
+                lines = text.decode().splitlines()
+                self._notified += lines
+                if self.fd_store:
+                    self.fd_store.take(lines, fds)
+                else:
+                    for fd in fds:
+                        os.close(fd)
 
     def log(self) -> str:
         """All that it wrote, over all its lives."""
@@ -287,3 +305,5 @@ class Service:
             self._process = None
         GLib.source_remove(self._watch)
         self._notify.close()
+        if self.fd_store:
+            self.fd_store.forget()
