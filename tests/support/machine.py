@@ -4,7 +4,8 @@ it starts outlives it, however it ends.
 
 enter() runs the program again in a mount and a PID namespace of its own, where
 
-  - /run is an empty tmpfs, so that /run/libpod, /run/dbus and the journal's socket are ours;
+  - /run is an empty tmpfs, so that /run/libpod, /run/dbus and the journal's socket are ours, and
+    so is /var/lib/containers, where root's containers are;
   - /etc/passwd and /etc/group also know the system user and group `containers-events` (as
     sysusers would make them), `reader`, who is a member of that group, and `stranger`, who is not;
   - process 1 reaps orphans (conmon, what an engine leaves), and takes everything down with it.
@@ -41,6 +42,7 @@ _MARK = "CE_TEST_MACHINE"
 _IDS = {SERVICE: 64990, READER: 64991, STRANGER: 64992}
 _HOME = Path("/run/test")
 _CGROUPS = Path("/sys/fs/cgroup")
+_STORAGE = Path("/var/lib/containers")
 _count = itertools.count(1)
 
 
@@ -145,6 +147,9 @@ def _furnish() -> None:
         subprocess.run(["mount", *arguments], check=True)
 
     mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")
+    # A service with nothing but defaults shall not see the containers of whoever uses the machine.
+    if _STORAGE.is_dir():
+        mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", str(_STORAGE))
     _HOME.mkdir()
     for path, line, member in (
             ("/etc/passwd", "{name}:x:{id}:{id}::/nonexistent:/usr/sbin/nologin", None),
