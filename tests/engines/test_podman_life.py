@@ -20,6 +20,9 @@ ERROR = "org.containers.Events.Error"
 
 Scene = tuple[Podman, Service, Client]
 
+# What the service knows of exec sessions and Podman does not say.
+ADDED = ("exec_id", "evidence")
+
 
 @contextlib.contextmanager
 def scene() -> Iterator[Scene]:
@@ -35,17 +38,49 @@ def written(podman: Podman) -> list[Event]:
     return [expected(line) for line in podman.log.read_text().splitlines() if not is_mark(line)]
 
 
+def is_exec_end(event: Event) -> bool:
+    """Of an exec session: Podman tells it once or twice, and conmon before it."""
+    return event.status == "exec_died"
+
+
+def as_podman_says(event: Event) -> Event:
+    """Without what we know better."""
+    return event._replace(details={key: value for key, value in event.details.items()
+                                   if key not in ADDED})
+
+
 def caught_up(podman: Podman, client: Client) -> list[Event]:
-    """Waits until all that Podman wrote is in the history, and checks that it is that."""
+    """Waits until all that Podman wrote is in the history, and checks that it is that, in order;
+    but of the ends of exec sessions one each is there."""
     def even() -> list[Event]:
         events = client.history()
-        return events if len(events) == len(written(podman)) else []
+        told = [event for event in events if not is_exec_end(event)]
+        lines = [event for event in written(podman) if not is_exec_end(event)]
+        starts = [event for event in events if event.status == "exec"]
+        ends = [event for event in events if is_exec_end(event)]
+        return events if (len(told), len(starts)) == (len(lines), len(ends)) else []
 
     events = wait_until(even, "all that Podman wrote, and no more")
-    for number, (event, wanted) in enumerate(zip(without_seq(events), written(podman)), start=1):
-        equal(event, wanted, f"event {number}")
+    told = [as_podman_says(event) for event in without_seq(events)]
+    wanted = [event for event in written(podman) if not is_exec_end(event)]
+    for number, (event, line) in enumerate(
+            zip([event for event in told if not is_exec_end(event)], wanted), start=1):
+        equal(event, line, f"event {number}")
     equal([event.seq for event in events], list(range(1, len(events) + 1)), "seq")
+    execs_are_told_once(podman, events)
     return events
+
+
+def execs_are_told_once(podman: Podman, events: list[Event]) -> None:
+    """Each session begins and ends, and what is said of its end is what Podman says, too."""
+    ends = [event for event in events if is_exec_end(event)]
+    sessions = [event.details["exec_id"] for event in ends]
+    equal(len(sessions), len(set(sessions)), "sessions that ended")
+    equal({event.details["exec_id"] for event in events if event.status == "exec"}, set(sessions),
+          "sessions that began")
+    lines = [event._replace(time_nsec=0) for event in written(podman) if is_exec_end(event)]
+    for event in without_seq(ends):
+        assert as_podman_says(event)._replace(time_nsec=0) in lines, event
 
 
 def all_heard(heard: Listener, events: list[Event]) -> None:
@@ -247,7 +282,8 @@ def it_finds_the_log_where_podman_has_it(user: str) -> None:
     with Bus() as bus, Podman(default_paths=True) as podman:
         equal(podman.log.parent.stat().st_mode & 0o777, 0o700)
         service = Service(bus, user=user)
-        service.configure(Podman={"Enabled": None, "EventsLog": None})
+        service.configure(Podman={"Enabled": None, "EventsLog": None,
+                                  "GraphRoot": podman.graph_root})
         with service:
             client = bus.client()
             equal(client.engine("podman")["Id"], str(podman.log))
@@ -280,9 +316,11 @@ def podman_reads_our_history_as_its_own() -> None:
               ("container", "died", "e" * 64, "emitted", "i", "podman", 10**18 + 5, 0))
         equal((emitted["ContainerExitCode"], emitted["Attributes"]), (5, {"k": "v"}))
         wanted = [json.loads(line) for line in own if '"refresh"' not in line and not is_mark(line)]
+        equal(sum(fields["Status"] == "exec_died" for fields in read),
+              sum(fields["Status"] == "exec" for fields in wanted), "ends of exec sessions")
         # Where we know an exit code of 0, Podman 4 leaves it out when it prints, too.
-        equal([expected(json.dumps(fields)) for fields in read],
-              [expected(json.dumps(fields)) for fields in wanted])
+        equal(*([expected(json.dumps(fields)) for fields in events
+                 if fields["Status"] != "exec_died"] for events in (read, wanted)))
 
 
 if __name__ == "__main__":
