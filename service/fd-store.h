@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * FdStore: file descriptors that systemd keeps for us while we are restarted (FileDescriptorStoreMax=
- * in systemd.service(5)). Under anything else nothing is kept.
+ * FdStore: file descriptors that systemd keeps for us while we are restarted
+ * (FileDescriptorStoreMax= in systemd.service(5)). Under anything else nothing is kept.
  */
 
 /*
