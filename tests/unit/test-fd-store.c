@@ -43,7 +43,7 @@ static void test_nothing_was_kept(void)
         must(setenv("LISTEN_PID", "1", 1) == 0);
         tap_eq_int(fd_store_take("conmon"), -ENOENT, "what is for another process");
         announce(0, "");
-        tap_eq_int(fd_store_take("conmon"), -ENOENT, "none");
+        tap_ok(fd_store_take("conmon") < 0, "none");
 }
 
 static void test_what_was_kept(void)
