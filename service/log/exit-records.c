@@ -14,9 +14,10 @@
 #include "model/event.h"
 #include "model/vocabulary.h"
 
-/* {"ContainerExitCode":0,"Status":"exec_died","Time":"...","Type":"container","Seq":1234567,
- * "ExecID":"(64)","UID":4294967295,"CRC":"01234567"} */
-#define EXIT_RECORD_SIZE 240
+/* {"ContainerExitCode":0,"ID":"(64)","Status":"exec_died","Time":"...","Type":"container",
+ * "Seq":1234567,"Engine":"podman","ExecID":"(64)","UID":1000,"Evidence":"exit-file",
+ * "CRC":"01234567"} */
+#define EXIT_RECORD_SIZE 340
 
 /* Longer than any status that tells of an end. */
 #define STATUS_SIZE 16
@@ -43,7 +44,8 @@ static RewriteVerdict judge(const char *line, size_t length, RecordHeader *count
         const char *status;
         size_t n;
 
-        if (!line || !record_status(line, length, &status, &n) || n >= sizeof(copy))
+        if (!line || !record_status(line, length, &status, &n) || n >= sizeof(copy) ||
+            record_is_health_check_exec(line, length))
                 return REWRITE_DROP;
         memcpy(copy, status, n);
         copy[n] = '\0';
@@ -80,14 +82,17 @@ static int convert(const char *line, size_t length, char **ret, size_t *ret_leng
         kept = (EventFields){
                 .type = fields->type,
                 .status = fields->status,
-                .id = exec ? NULL : fields->id,
+                .id = fields->id,
+                .engine = fields->engine,
                 .exec_id = exec ? fields->exec_id : NULL,
                 .time_nsec = fields->time_nsec,
+                .evidence = fields->evidence,
                 .exit_code = fields->exit_code,
                 .has_exit_code = fields->has_exit_code,
                 /* Whose word it is; what nobody else said is root's. */
                 .uid = fields->uid,
                 .has_uid = fields->has_uid && fields->uid != 0,
+                .backlog = fields->backlog,
         };
         r = event_new(&kept, &small);
         if (r < 0)

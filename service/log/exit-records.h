@@ -3,9 +3,11 @@
 
 /*
  * Exit records: what is kept of a segment when it is removed, and for longer: with which code
- * containers and execs ended. It is in segments of its own, "exits-FIRSTSEQ.log", whose records are
- * those of the history without all that is not needed for the answer. Query and Stream do not give
- * them.
+ * containers and execs ended, when, of which engine, and where that is known from. It is in
+ * segments of its own, "exits-FIRSTSEQ.log", whose records are those of the history without all
+ * that is not needed for the answer. Query and Stream do not give them.
+ *
+ * Of health checks' exec sessions nothing is kept: they would push out those of people.
  */
 
 #include <stddef.h>

@@ -393,7 +393,7 @@ static bool ending_of(const EventFields *event, Ending *ret)
                 .late = event->backlog,
         };
 
-        if (strcmp(event->type, "container") != 0)
+        if (strcmp(event->type, "container") != 0 || event_is_health_check_exec(event))
                 return false;
         if (strcmp(status, "exec_died") == 0 && event->exec_id) {
                 ending.kind = EXIT_EXEC;

@@ -7,8 +7,8 @@
  *
  * It knows nothing that the log does not know: it is filled from the log, off the way of events,
  * and is made again when it is missing or damaged. What it does not tell (a start of an ID, an
- * ending without a code, what came just now, what another user than root and the history's owner
- * says) the log does.
+ * ending without a code, an exec session of a health check, what came just now, what another user
+ * than root and the history's owner says) the log does.
  *
  * The file is a header and buckets, blocks with checksums (log/block-file.h) that are written in
  * place. It is synced before its header says up to which number all endings are in it; what was

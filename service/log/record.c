@@ -14,6 +14,8 @@
 #include "base/number.h"
 #include "model/event-json.h"
 #include "model/timestamp.h"
+#include "model/vocabulary.h"
+#include "names.h"
 
 /*
  * Inside a JSON string a quote is escaped, so these can stand in a record only where we put them,
@@ -266,6 +268,52 @@ bool record_status(const char *line, size_t length, const char **ret, size_t *re
         return true;
 }
 
+/* Longer than any status that counts. */
+#define STATUS_SIZE 16
+
+/* Before the number the event's strings stand where the engine has them, and the first mark is its
+ * own; behind it only what we say, up to what an engine added. */
+#define TYPE_MARK   ",\"Type\":\""
+#define REASON_MARK ",\"Reason\":\"" CE_REASON_HEALTH_CHECK "\""
+#define EXTRA_MARK  ",\"Extra\":{"
+
+static bool is_exec_died(const char *line, size_t length)
+{
+        const char *status;
+        char copy[STATUS_SIZE];
+        size_t n;
+
+        if (!record_status(line, length, &status, &n) || n >= sizeof(copy))
+                return false;
+        memcpy(copy, status, n);
+        copy[n] = '\0';
+        return strcmp(event_status_canonical(copy), "exec_died") == 0;
+}
+
+static bool is_container(const char *line, size_t length)
+{
+        static const char type[] = TYPE_MARK "container\"";
+        const char *mark = memmem(line, length, TYPE_MARK, sizeof(TYPE_MARK) - 1);
+
+        return mark && (size_t)(line + length - mark) >= sizeof(type) - 1 &&
+               memcmp(mark, type, sizeof(type) - 1) == 0;
+}
+
+bool record_is_health_check_exec(const char *line, size_t length)
+{
+        const char *end = line + length, *ours, *extra;
+
+        /* Most records are none. */
+        if (!memmem(line, length, REASON_MARK, sizeof(REASON_MARK) - 1) ||
+            !is_exec_died(line, length) || !is_container(line, length) ||
+            find_seq(line, end, &ours) == 0)
+                return false;
+
+        extra = memmem(ours, (size_t)(end - ours), EXTRA_MARK, sizeof(EXTRA_MARK) - 1);
+        return memmem(ours, (size_t)((extra ? extra : end) - ours), REASON_MARK,
+                      sizeof(REASON_MARK) - 1);
+}
+
 bool record_position(const char *line, size_t length, char position[static POSITION_SIZE])
 {
         const size_t mark_length = sizeof(POSITION_MARK) - 1;
@@ -337,8 +385,9 @@ static int add_what_is_kept(struct json_object *root, const RecordHeader *header
         int r = 0;
 
         if (header->thinned)
-                r = add_counts(root, KEY_THINNED, RECORD_STATUS_THINNED, header->n_thinned, NULL,
-                               0);
+                r = add_counts(root, KEY_THINNED, RECORD_STATUS_THINNED, header->n_thinned,
+                               header->n_thinned_execs > 0 ? RECORD_STATUS_THINNED_EXEC : NULL,
+                               header->n_thinned_execs);
         if (r >= 0 && header->exits)
                 r = add_counts(root, KEY_EXITS, KEY_EXECS, header->n_execs, KEY_CONTAINERS,
                                header->n_containers);
@@ -414,8 +463,10 @@ static void read_what_is_kept(struct json_object *root, RecordHeader *header)
             timestamp_parse(json_object_get_string(member), &header->time_nsec) < 0)
                 header->time_nsec = 0;
         header->thinned = member_is(root, KEY_THINNED, json_type_object, &member);
-        if (header->thinned)
+        if (header->thinned) {
                 header->n_thinned = count_of(member, RECORD_STATUS_THINNED);
+                header->n_thinned_execs = count_of(member, RECORD_STATUS_THINNED_EXEC);
+        }
         header->exits = member_is(root, KEY_EXITS, json_type_object, &member);
         if (header->exits) {
                 header->n_execs = count_of(member, KEY_EXECS);

@@ -18,7 +18,8 @@
  *   Epoch      ID of the history
  *   FirstSeq   number of the first event that the segment may hold
  *   Positions  of all sources, when the segment was started
- *   Thinned    where lines were taken out again (log/thinning.h): how many, by their status
+ *   Thinned    where lines were taken out again (log/thinning.h): how many, by their status; of
+ *              exec_died only the ends of health checks' exec sessions
  *   Exits      where only exit codes are kept (log/exit-records.h): how many, by what ended. Their records
  *              have no more than it takes to answer with which code a container or an exec ended,
  *              and are of events whose own segment is gone.
@@ -77,14 +78,18 @@ bool record_has_checksum(const char *text, size_t length);
  * is none. */
 bool record_status(const char *line, size_t length, const char **ret, size_t *ret_length);
 
+/* As event_is_health_check_exec() of its event; the record is one that we wrote. */
+bool record_is_health_check_exec(const char *line, size_t length);
+
 /* Copies the position out of an intact record; false if it has none. */
 bool record_position(const char *line, size_t length, char position[static POSITION_SIZE]);
 
 /* The event of an intact record. Returns -EBADMSG or -ENOMEM. */
 int record_event(const char *line, size_t length, Event **ret);
 
-/* The status of what a header counts as taken out. */
-#define RECORD_STATUS_THINNED "health_status"
+/* The statuses of what a header counts as taken out. */
+#define RECORD_STATUS_THINNED      "health_status"
+#define RECORD_STATUS_THINNED_EXEC "exec_died"
 
 typedef struct RecordHeader {
         int64_t format;
@@ -94,7 +99,8 @@ typedef struct RecordHeader {
 
         uint64_t time_nsec; /* when the segment was started; 0 in one to be written: now */
         bool thinned;
-        uint64_t n_thinned; /* "health_status" lines that were taken out */
+        uint64_t n_thinned;       /* "health_status" lines that were taken out */
+        uint64_t n_thinned_execs; /* ends of health checks' exec sessions that were */
         bool exits;
         uint64_t n_execs, n_containers; /* that ended */
 } RecordHeader;

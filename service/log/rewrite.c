@@ -275,6 +275,7 @@ static int open_base(Rewrite *rewrite)
         rewrite->base_size = (uint64_t)st.st_size;
         header.thinned = rewrite->header.thinned;
         header.n_thinned += rewrite->header.n_thinned;
+        header.n_thinned_execs += rewrite->header.n_thinned_execs;
         header.exits = rewrite->header.exits;
         header.n_execs += rewrite->header.n_execs;
         header.n_containers += rewrite->header.n_containers;
@@ -304,10 +305,13 @@ static int create(Rewrite *rewrite)
         return put(rewrite, line, length);
 }
 
-/* What would be the same again stays, unless it is for another place. */
+/* What would be the same again stays, unless it is for another place. Where no line is left, the
+ * header says why the numbers are missing. */
 bool rewrite_makes_file(const Rewrite *rewrite)
 {
-        return rewrite->n_kept > 0 && (rewrite->rules->exits || rewrite->n_dropped > 0);
+        if (rewrite->rules->exits)
+                return rewrite->n_kept > 0;
+        return rewrite->n_dropped > 0 && (rewrite->n_kept > 0 || !rewrite->options.first);
 }
 
 static int start_writing(Rewrite *rewrite)

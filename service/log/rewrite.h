@@ -48,6 +48,7 @@ typedef struct RewriteOptions {
         Segment source;
         Segment base;       /* its id is 0 if there is none */
         uint64_t merge_max; /* the base is not used if more than this comes of it */
+        bool first;         /* nothing comes before the segment: it may go without a trace */
 } RewriteOptions;
 
 typedef struct Rewrite Rewrite;

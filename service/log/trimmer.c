@@ -144,6 +144,7 @@ static void choose_thinning(const Trimmer *trimmer, size_t index, RewriteOptions
         const Segment *segments = trimmer->store->segments;
 
         options->merge_max = merge_max(trimmer);
+        options->first = index == 0;
         if (index > 0 && trimmer->n_failures == 0 &&
             retention_may_merge(&limits, segments + index - 1, segments + index))
                 options->base = segments[index - 1];
@@ -206,7 +207,7 @@ static int finish_thinning(Trimmer *trimmer)
 
         if (!find(store->segments, store->n_segments, trimmer->segment_id, &i))
                 return 0;
-        if (rewrite_n_kept(rewrite) == 0)
+        if (rewrite_n_kept(rewrite) == 0 && i == 0)
                 return store_remove(store, i);
         if (!rewrite_makes_file(rewrite)) {
                 store->segments[i].thinned = true;

@@ -83,11 +83,13 @@ static uint64_t expected_seq(const Walk *walk, uint64_t last_seq)
 static void check_thinned(Walk *walk)
 {
         const RecordHeader *header = &walk->check->header;
-        uint64_t n_more;
+        uint64_t n_more, n_thinned;
 
-        if (!header->thinned || walk->check->bad || walk->n_missing <= header->n_thinned)
+        if (__builtin_add_overflow(header->n_thinned, header->n_thinned_execs, &n_thinned))
+                n_thinned = UINT64_MAX;
+        if (!header->thinned || walk->check->bad || walk->n_missing <= n_thinned)
                 return;
-        n_more = walk->n_missing - header->n_thinned;
+        n_more = walk->n_missing - n_thinned;
         if (walk->work->lost.n > 0 || walk->work->quarantined)
                 return;
         walk->work->result.n_unexplained += n_more;

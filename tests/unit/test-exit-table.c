@@ -97,6 +97,27 @@ static void test_first_and_last_word(void)
         }
 }
 
+/* They are as many as health checks, and would make it grow without end. */
+static void test_health_checks_are_not_in_it(void)
+{
+        _scratch_ Scratch scratch = scratch_enter();
+        _cleanup_close_ int fd = open_folder();
+        _cleanup_table_ ExitTable *table = table_of(fd);
+        EventFields fields = { .type = "container",
+                               .status = "exec_died",
+                               .id = "c",
+                               .exec_id = "x",
+                               .reason = "health_check",
+                               .has_exit_code = true };
+
+        tap_ok(!exit_table_concerns(&fields), "the end of a health check's exec session");
+        must(exit_table_put(table, &fields) == 0);
+        tap_eq_int(find(table, EXIT_EXEC, "x"), -2, "is left to the log");
+        fields.reason = "health";
+        must(exit_table_put(table, &fields) == 0);
+        tap_eq_int(find(table, EXIT_EXEC, "x"), 0, "any other is not");
+}
+
 /* As bus/exit-code.c says it, which asks the log. */
 static void test_what_came_late(void)
 {
@@ -394,6 +415,7 @@ int main(void)
 {
         test_a_log_that_lost_its_end();
         test_first_and_last_word();
+        test_health_checks_are_not_in_it();
         test_what_came_late();
         test_whose_words_are_taken();
         test_it_grows_and_comes_back();

@@ -231,6 +231,60 @@ static void test_the_position_is_ours(void)
         }
 }
 
+/* A label or a name may look as if; what counts is what the event says. */
+static void test_what_a_health_check_ran(void)
+{
+        static const struct {
+                const char *label, *type, *status, *reason, *name, *attributes, *extra;
+                bool yes;
+        } rows[] = {
+                { "the end of an exec session", "container", "exec_died", "health_check", "w", "{}",
+                  NULL, true },
+                { "in Docker's words", "container", "exec_die", "health_check", "w", "{}", NULL,
+                  true },
+                { "with labels", "container", "exec_died", "health_check", "w",
+                  "{\"Extra\":\"\",\"Seq\":\"1\"}", NULL, true },
+                { "with what an engine adds", "container", "exec_died", "health_check", "w", "{}",
+                  "{\"a\":1,\"Reason\":\"x\"}", true },
+                { "without a reason", "container", "exec_died", NULL, "w", "{}", NULL, false },
+                { "for another reason", "container", "exec_died", "health_checks", "w", "{}", NULL,
+                  false },
+                { "another status", "container", "died", "health_check", "w", "{}", NULL, false },
+                { "a longer one", "container", "exec_died_of_thirst", "health_check", "w", "{}",
+                  NULL, false },
+                { "another type", "pod", "exec_died", "health_check", "w", "{}", NULL, false },
+                { "a label like it", "container", "exec_died", NULL, "w",
+                  "{\"a\":\"\",\"Reason\":\"health_check\"}", NULL, false },
+                { "what an engine adds like it", "container", "exec_died", NULL, "w", "{}",
+                  "{\"a\":1,\"Reason\":\"health_check\"}", false },
+                { "a name like it", "container", "exec_died", "x", "\",\"Reason\":\"health_check\"",
+                  "{}", NULL, false },
+                { "a type like it", "pod", "exec_died", "health_check", "w",
+                  "{\"a\":\"\",\"Type\":\"container\"}", NULL, false },
+                { "a status like it", "container", "exec\",\"Status\":\"exec_died", "health_check",
+                  "\"Status\":\"exec_died\"", "{}", NULL, false },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                _cleanup_json_ struct json_object *attributes = json_of(rows[i].attributes),
+                                                  *extra = NULL;
+                EventFields fields = plain;
+                _cleanup_line_ Line line = {};
+
+                fields.type = rows[i].type;
+                fields.status = rows[i].status;
+                fields.reason = rows[i].reason;
+                fields.name = rows[i].name;
+                fields.exec_id = "e";
+                set_labels(&fields, attributes);
+                fields.extra = extra = rows[i].extra ? json_of(rows[i].extra) : NULL;
+                line = line_of(&fields, 4711, "podman 1");
+                tap_ok(event_is_health_check_exec(&fields) == rows[i].yes, "%s", rows[i].label);
+                tap_ok(record_is_health_check_exec(line.text, line.length) == rows[i].yes,
+                       "and its record: %s", line.text);
+        }
+}
+
 static void test_positions_that_cannot_be(void)
 {
         _cleanup_free_ char *longest = repeated('x', POSITION_SIZE - 1),
@@ -454,6 +508,7 @@ int main(void)
         test_numbers_in_damaged_text();
         test_the_shortest_record();
         test_the_position_is_ours();
+        test_what_a_health_check_ran();
         test_positions_that_cannot_be();
         test_the_time_in_a_position();
         test_times_that_cannot_be();

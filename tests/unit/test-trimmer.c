@@ -14,6 +14,9 @@
 #define RARE_EVERY   20
 #define IS_RARE(seq) ((seq) % RARE_EVERY == 0)
 
+/* And so many of the others are the ends of health checks' exec sessions. */
+#define IS_CHECK_EXEC(seq) ((seq) % 4 == 1)
+
 #define DAY (UINT64_C(24) * 3600 * NSEC_PER_SEC)
 
 /* The disk, as far as anybody asks: blocks of a byte. */
@@ -61,13 +64,15 @@ static Event *mixed_event(uint64_t seq)
                 .health_status = "healthy",
         };
 
-        if (IS_RARE(seq)) {
+        if (IS_RARE(seq) || IS_CHECK_EXEC(seq)) {
                 snprintf(exec_id, sizeof(exec_id), "%064" PRIu64, seq);
                 fields.status = "exec_died";
                 fields.health_status = NULL;
                 fields.exec_id = exec_id;
                 fields.exit_code = (int32_t)(seq % 256);
                 fields.has_exit_code = true;
+                fields.evidence = IS_RARE(seq) ? "inferred" : "exit-file";
+                fields.reason = IS_RARE(seq) ? NULL : "health_check";
         }
         return event_of(&fields);
 }
@@ -117,6 +122,8 @@ static Found look(EventLog *log, bool exits)
                 found.strange |= a->seq != seq || strcmp(a->status, b->status) != 0 ||
                                  a->exit_code != b->exit_code || a->time_nsec != b->time_nsec ||
                                  (b->exec_id && strcmp(a->exec_id, b->exec_id) != 0) ||
+                                 (b->evidence && strcmp(a->evidence, b->evidence) != 0) ||
+                                 strcmp(a->id, b->id) != 0 || strcmp(a->engine, b->engine) != 0 ||
                                  (!exits && seq <= last);
                 found.n++;
                 found.n_rare += IS_RARE(seq) && seq > last;
@@ -175,7 +182,7 @@ static void test_a_flood_does_not_push_out_what_is_rare(void)
 
 static void test_the_header_says_what_was_taken_out(void)
 {
-        const EventLogOptions bounds = { .segment_size = 8 * 1024, .max_size = 26 * 1024 };
+        const EventLogOptions bounds = { .segment_size = 8 * 1024, .max_size = 32 * 1024 };
         _scratch_ Scratch scratch = scratch_enter();
         _cleanup_log_ EventLog *log = log_open(&bounds);
         _cleanup_free_ char *before = NULL, *after = NULL;
@@ -188,8 +195,11 @@ static void test_the_header_says_what_was_taken_out(void)
         after = file_read(SEGMENT_FROM(1), NULL);
         must(after && stat(SEGMENT_FROM(1), &new) == 0);
         tap_ok(strstr(before, "health_status\"") && !strstr(before, "Thinned"), "before");
-        tap_ok(strstr(after, "\"Thinned\":{\"health_status\":"), "afterwards: %.300s", after);
+        tap_ok(strstr(after, "\"Thinned\":{\"health_status\":") && strstr(after, ",\"exec_died\":"),
+               "afterwards: %.300s", after);
         tap_ok(!strstr(after, "\"Status\":\"health_status\""), "there are none left");
+        tap_ok(!strstr(after, "\"Reason\":\"health_check\""), "nor of their exec sessions");
+        tap_ok(strstr(after, "\"Status\":\"exec_died\""), "but of others");
         tap_ok(old.st_mtim.tv_sec == new.st_mtim.tv_sec &&old.st_mtim.tv_nsec ==
                        new.st_mtim.tv_nsec,
                "it is as old as it was");
@@ -345,6 +355,40 @@ static void test_a_reader_goes_on_where_segments_are_joined(void)
                 check_a_reader_where_segments_are_joined(n);
 }
 
+/* The caller owns it. */
+static char *read_exit_records(void)
+{
+        _cleanup_closedir_ DIR *folder = opendir(HISTORY);
+        struct dirent *entry;
+        char path[300];
+
+        must(folder);
+        while ((entry = readdir(folder)))
+                if (strncmp(entry->d_name, "exits-", 6) == 0 && strstr(entry->d_name, ".log"))
+                        break;
+        must(entry);
+        snprintf(path, sizeof(path), HISTORY "/%s", entry->d_name);
+        return file_read(path, NULL);
+}
+
+/* Of "n" execs, and of no health check. */
+static void check_exit_records(uint64_t n)
+{
+        _cleanup_free_ char *text = read_exit_records();
+        uint64_t n_lines = 0, n_long = 0;
+        char counts[80];
+
+        snprintf(counts, sizeof(counts), "\"Exits\":{\"exec\":%" PRIu64 ",\"container\":0}", n);
+        tap_ok(text && strstr(text, counts), "they are counted: %s in %.200s", counts, text);
+        tap_ok(text && !strstr(text, "health_check"), "those of health checks are not kept");
+        for (char *line = text, *end; line && (end = strchr(line, '\n')); line = end + 1) {
+                n_lines++;
+                n_long += n_lines > 1 && end - line > 330;
+        }
+        tap_eq_u64(n_lines, n + 1, "not even with a line");
+        tap_eq_u64(n_long, 0, "and each takes as much as was said");
+}
+
 static void test_exit_codes_outlive_their_segments(void)
 {
         const EventLogOptions bounds = { .segment_size = 4 * 1024, .max_size = 16 * 1024 };
@@ -361,6 +405,7 @@ static void test_exit_codes_outlive_their_segments(void)
         tap_ok(history.n_rare < 100, "the history has %" PRIu64 " left", history.n_rare);
         tap_eq_u64(all.n_rare, 4000 / RARE_EVERY, "the codes of all are kept");
         tap_ok(!all.strange, "as they were");
+        check_exit_records(4000 / RARE_EVERY - history.n_rare);
         tap_eq_u64(count_files("exits-"), 1, "in one file");
         tap_ok(eventlog_oldest_seq(log) > 1, "the history begins later");
 

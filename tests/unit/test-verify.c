@@ -408,7 +408,7 @@ static void each_flipped_bit_is_repaired(void)
 
 static void record(EventLog *log, uint64_t seq, uint64_t *state)
 {
-        char id[65];
+        char id[65], exec_id[65];
         EventFields fields = {
                 .type = "container",
                 .status = "health_status",
@@ -423,7 +423,15 @@ static void record(EventLog *log, uint64_t seq, uint64_t *state)
 
         /* Containers that are restarted, and end with other codes. */
         snprintf(id, sizeof(id), "%064u", random_below(state, 20));
-        if (random_below(state, 3) == 0) {
+        if (random_below(state, 4) == 0) {
+                fields.status = "exec_died";
+                fields.health_status = NULL;
+                fields.reason = random_below(state, 2) == 0 ? "health_check" : NULL;
+                fields.exec_id = exec_id;
+                fields.has_exit_code = true;
+                fields.evidence = "exit-file";
+                snprintf(exec_id, sizeof(exec_id), "%064" PRIu64, *state);
+        } else if (random_below(state, 3) == 0) {
                 fields.status = random_below(state, 4) == 0 ? "remove" : "died";
                 fields.exit_code = (int32_t)random_below(state, 4);
                 fields.has_exit_code = random_below(state, 5) > 0;
@@ -435,7 +443,7 @@ static void record(EventLog *log, uint64_t seq, uint64_t *state)
 
 static void a_good_history_is_good(void)
 {
-        uint64_t state = 99;
+        uint64_t state = 98;
         unsigned n_bad = 0;
 
         for (unsigned round = 0; round < 30; round++) {
