@@ -336,8 +336,10 @@ static void complete(Event *e)
         e->engine = "podman";
         if (strcmp(e->type, "container") != 0)
                 return;
-        if (exec_died || strcmp(e->status, "died") == 0)
+        if (exec_died || strcmp(e->status, "died") == 0) {
                 e->has_exit_code = true;
+                e->evidence = "event";
+        }
         if (exec_died)
                 e->exec_id = event_attribute(e, "execID");
 }

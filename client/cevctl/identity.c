@@ -143,7 +143,6 @@ static void add_rest(Sip *s, const Event *e)
         add_string(s, e->engine);
         add_number(s, true, e->time_nsec);
         add_number(s, e->has_exit_code, (uint64_t)e->exit_code);
-        add_number(s, e->has_uid, e->uid);
         add_number(s, true, (uint64_t)e->oom_killed | (uint64_t)e->synthetic << 1);
 }
 

@@ -3,9 +3,9 @@
 
 /*
  * What makes two events the same: all that they say, but for the number, the place in a source,
- * whether they were signalled and where an exit code is known from. As 64 bits that nobody can
- * foresee (SipHash with a key of the run), so that who names containers cannot make two events look
- * like one.
+ * whether they were signalled, and what only their source knew: whose engine it was, and where an
+ * exit code is known from. As 64 bits that nobody can foresee (SipHash with a key of the run), so
+ * that who names containers cannot make two events look like one.
  */
 
 #include <stdint.h>

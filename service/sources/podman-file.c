@@ -48,6 +48,7 @@ int podman_file_open(PodmanFile *file)
                 podman_file_close(file);
                 return -EINVAL;
         }
+        file->uid = st.st_uid;
         return 1;
 }
 

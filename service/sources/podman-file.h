@@ -17,6 +17,7 @@ typedef struct PodmanFile {
         char *path;        /* owned */
         PathWatch *watch;  /* owned */
         int fd;            /* owned; -1: none is open */
+        uint32_t uid;      /* of its owner, when it was opened: whose Podman writes it */
         LineReader reader; /* of fd */
         bool at_end;       /* all that the file had at the last look was read */
 

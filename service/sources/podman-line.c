@@ -48,25 +48,29 @@ static void complete_fields(EventFields *fields)
         fields->engine = "podman";
         if (strcmp(fields->type, "container") != 0)
                 return;
-        if (!fields->has_exit_code && (exec_died || strcmp(fields->status, "died") == 0)) {
+        if (exec_died || strcmp(fields->status, "died") == 0) {
+                if (!fields->has_exit_code)
+                        fields->exit_code = 0;
                 fields->has_exit_code = true;
-                fields->exit_code = 0;
+                fields->evidence = EVIDENCE_EVENT;
         }
         if (exec_died)
                 fields->exec_id = event_attribute(fields, "execID");
 }
 
-static int make_event(const EventFields *read, bool backlog, Event **ret)
+static int make_event(const EventFields *read, uint32_t uid, bool backlog, Event **ret)
 {
         EventFields fields = *read;
 
         complete_fields(&fields);
+        fields.uid = uid;
+        fields.has_uid = true;
         fields.backlog = backlog;
         return event_new(&fields, ret);
 }
 
 /* A line that is not quite as Podman writes it. */
-static int parse_any(const char *line, size_t length, bool backlog, Event **ret)
+static int parse_any(const char *line, size_t length, uint32_t uid, bool backlog, Event **ret)
 {
         _cleanup_json_ struct json_object *root = NULL;
         _cleanup_free_ char *copy = NULL;
@@ -83,11 +87,11 @@ static int parse_any(const char *line, size_t length, bool backlog, Event **ret)
         if (r < 0)
                 return r;
 
-        return make_event(&fields, backlog, ret);
+        return make_event(&fields, uid, backlog, ret);
 }
 
-int podman_line_parse(EventScanner *scanner, const char *line, size_t length, bool backlog,
-                      Event **ret)
+int podman_line_parse(EventScanner *scanner, const char *line, size_t length, uint32_t uid,
+                      bool backlog, Event **ret)
 {
         const EventFields *fields;
         int r;
@@ -95,7 +99,8 @@ int podman_line_parse(EventScanner *scanner, const char *line, size_t length, bo
         r = event_scanner_read(scanner, line, length, EVENT_JSON_PODMAN, &fields);
         if (r < 0)
                 return r;
-        return r > 0 ? make_event(fields, backlog, ret) : parse_any(line, length, backlog, ret);
+        return r > 0 ? make_event(fields, uid, backlog, ret)
+                     : parse_any(line, length, uid, backlog, ret);
 }
 
 bool podman_line_is_rotation(const char *line, size_t length)

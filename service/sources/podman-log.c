@@ -129,7 +129,7 @@ static int take_line(PodmanLog *log, const char *line, size_t length)
 
         if (podman_line_is_rotation(line, length))
                 return 0;
-        r = podman_line_parse(&log->scanner, line, length, backlog, &event);
+        r = podman_line_parse(&log->scanner, line, length, log->file.uid, backlog, &event);
         if (r == -ENOMEM)
                 return r;
         if (r < 0) {
@@ -169,7 +169,8 @@ static int record_loss(PodmanLog *log, const PodmanPlace *start)
         _cleanup_(event_unrefp) Event *event = NULL;
         int r;
 
-        r = podman_loss_new(log->source.id, log->file.fd, log->place.time_nsec, &event);
+        r = podman_loss_new(log->source.id, log->file.fd, log->file.uid, log->place.time_nsec,
+                            &event);
         if (r < 0)
                 return r;
         r = deliver(log, event, start);
@@ -281,7 +282,8 @@ static int foresee(PodmanLog *log)
                         break;
                 if (r == LINE_TOO_LONG || !memmem(line, length, START_MARK, sizeof(START_MARK) - 1))
                         continue;
-                if (podman_line_parse(&log->scanner, line, length, false, &event) >= 0)
+                if (podman_line_parse(&log->scanner, line, length, log->file.uid, false, &event) >=
+                    0)
                         podman_foresee(log->known, event_fields(event));
         }
         line_reader_seek(reader, log->file.fd, log->place.offset);

@@ -66,7 +66,7 @@ static uint64_t first_time(int fd)
                 _cleanup_(event_unrefp) Event *event = NULL;
 
                 if (r == LINE_READ &&
-                    podman_line_parse(&scanner, line, length, false, &event) >= 0 &&
+                    podman_line_parse(&scanner, line, length, 0, false, &event) >= 0 &&
                     !podman_line_is_rotation(line, length)) {
                         nsec = event_fields(event)->time_nsec;
                         break;
@@ -76,7 +76,7 @@ static uint64_t first_time(int fd)
         return nsec;
 }
 
-int podman_loss_new(const char *path, int fd, uint64_t since_nsec, Event **ret)
+int podman_loss_new(const char *path, int fd, uint32_t uid, uint64_t since_nsec, Event **ret)
 {
         _cleanup_json_ struct json_object *extra = json_object_new_object();
         const EventFields fields = {
@@ -85,6 +85,8 @@ int podman_loss_new(const char *path, int fd, uint64_t since_nsec, Event **ret)
                 .engine = "podman",
                 .name = path,
                 .time_nsec = timestamp_now(),
+                .uid = uid,
+                .has_uid = true,
                 .extra = extra,
                 .reason = "Podman's log was replaced or cut before all of it was read",
         };

@@ -41,6 +41,6 @@ bool podman_log_was_rotated(int fd);
 
 /*
  * The event "lost" for the stretch between the last event that was read, at "since_nsec", and the
- * first one in the file "fd" that "path" stands for now. Returns -ENOMEM.
+ * first one in the file "fd" that "path" stands for now, and "uid" owns. Returns -ENOMEM.
  */
-int podman_loss_new(const char *path, int fd, uint64_t since_nsec, Event **ret);
+int podman_loss_new(const char *path, int fd, uint32_t uid, uint64_t since_nsec, Event **ret);

@@ -3,10 +3,12 @@
 """Podman's log rotates, written by support.podman_log.Writer exactly as newer Podmans write it: by
 the hundred, with marks (older ones in the kept half), and when nobody can follow."""
 
+import os
 import random
 import shutil
 import signal
 
+from support import machine
 from support.client import wait_until
 from support.follower import Follower
 from support.journal import needs_files
@@ -75,6 +77,25 @@ def its_place_outlives_our_own_rotations() -> None:
         events = client.history("engine=podman")
         equal(without_seq(events), [expected(writer.truth[-1])])
         equal((client.get("NewestSeq"), client.engine("podman")["Lost"]), (61, 0))
+
+
+@test
+def whose_podman_it_is_is_said() -> None:
+    """The owner of the log, as it was when the file was opened."""
+    with scene() as (service, client, writer):
+        writer.write(3)
+        wait_for(client, 3)
+        equal([event.details["uid"] for event in client.history()], [0, 0, 0])
+        service.stop()
+        os.chown(writer.path, *machine.ids(machine.READER))
+        uid = machine.ids(machine.READER)[0]
+        service.start()
+        writer.write(2)
+        wait_for(client, 5)
+        equal([event.seq for event in client.history(f"uid={uid}")], [4, 5])
+        equal([event.seq for event in client.history("uid=0")], [1, 2, 3])
+        equal(without_seq(client.history(f"uid={uid}")),
+              [expected(line, uid) for line in writer.truth[3:]])
 
 
 @test(each=["stopped", "down"])

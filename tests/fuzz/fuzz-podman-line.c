@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         int r;
 
         (void)podman_line_is_rotation(text, size);
-        r = podman_line_parse(&scanner, text, size, true, &event);
+        r = podman_line_parse(&scanner, text, size, 1000, true, &event);
         fuzz_assert(r == 0 || r == -EBADMSG);
         if (r < 0)
                 return 0;

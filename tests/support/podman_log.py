@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Podman's events.log, from two sides that our reader does not share.
 
-    expected(line)         the Event that the service must make of a line of it, with seq 0
+    expected(line, uid=0)  the Event that the service must make of a line of it, with seq 0
     without_seq(events)    events as the service gave them, in the form of expected()
 
     witness = Witness(path)
@@ -43,18 +43,20 @@ def nanoseconds(text: str) -> int:
     return int(moment.timestamp()) * 10**9 + int((fraction or "").ljust(9, "0"))
 
 
-def expected(line: str) -> Event:
-    """What an event of Podman's is, as the interface and Podman have it."""
+def expected(line: str, uid: int = 0) -> Event:
+    """What an event of a user's Podman is, as the interface and Podman have it."""
     fields = json.loads(line)
     details: dict[str, Any] = {ours: fields[key] for key, ours in _STRINGS.items() if key in fields}
     if fields.get("Attributes"):
         details["attributes"] = fields["Attributes"]
     if fields.get("OOMKilled"):
         details["oom_killed"] = True
+    details["uid"] = uid
     if "ContainerExitCode" in fields:
         details["exit_code"] = fields["ContainerExitCode"]
-    elif fields["Type"] == "container" and fields["Status"] in ("died", "exec_died"):
-        details["exit_code"] = 0  # before 5.0 an exit code of 0 was not written
+    if fields["Type"] == "container" and fields["Status"] in ("died", "exec_died"):
+        details.setdefault("exit_code", 0)  # before 5.0 an exit code of 0 was not written
+        details["evidence"] = "event"
     return Event(fields["Type"], fields["Status"], fields.get("ID", ""), fields.get("Name", ""),
                  fields.get("Image", ""), "podman", nanoseconds(fields["Time"]), 0, details)
 

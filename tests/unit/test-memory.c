@@ -161,7 +161,7 @@ static int parse_podman_line(void)
         _cleanup_(event_scanner_done) EventScanner scanner = {};
         _cleanup_event_ Event *event = NULL;
 
-        return podman_line_parse(&scanner, podman, sizeof(podman) - 1, false, &event);
+        return podman_line_parse(&scanner, podman, sizeof(podman) - 1, 0, false, &event);
 }
 
 static int read_json(void)
@@ -485,7 +485,7 @@ static int make_loss(void)
         _cleanup_close_ int fd = file_of("", 0);
         _cleanup_event_ Event *event = NULL;
 
-        return podman_loss_new("/x", fd, 1, &event);
+        return podman_loss_new("/x", fd, 0, 1, &event);
 }
 
 static int make_watch(void)

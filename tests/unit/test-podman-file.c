@@ -52,6 +52,7 @@ static void test_what_can_be_opened(void)
         must(rmdir(LOG) == 0);
         file_write(LOG, "one\n");
         tap_eq_int(podman_file_open(&scene.file), 1, "a file is");
+        tap_eq_u64(scene.file.uid, getuid(), "and has an owner");
         scene_done(&scene);
 }
 

@@ -13,7 +13,7 @@ static EventScanner scanner;
 
 static int parse(const char *line, Event **ret)
 {
-        return podman_line_parse(&scanner, line, strlen(line), false, ret);
+        return podman_line_parse(&scanner, line, strlen(line), 1000, false, ret);
 }
 
 static void test_a_line_of_podman(void)
@@ -36,10 +36,13 @@ static void test_a_line_of_podman(void)
         tap_eq_str(fields->engine, "podman", "its engine");
         tap_eq_u64(fields->time_nsec, SAMPLE_TIME, "its time");
         tap_ok(fields->has_exit_code && fields->exit_code == 9, "its exit code");
-        tap_ok(!fields->backlog && !fields->has_uid && fields->seq == 0, "no more than it says");
-        tap_eq_int(podman_line_parse(&scanner, line, strlen(line), true, &backlog), 0,
+        tap_eq_str(fields->evidence, "event", "who says so");
+        tap_ok(fields->has_uid && fields->uid == 1000, "whose Podman it is");
+        tap_ok(!fields->backlog && fields->seq == 0, "no more than it says");
+        tap_eq_int(podman_line_parse(&scanner, line, strlen(line), 0, true, &backlog), 0,
                    "as backlog");
         tap_ok(event_fields(backlog)->backlog, "it is marked");
+        tap_ok(event_fields(backlog)->has_uid && event_fields(backlog)->uid == 0, "root's");
 }
 
 static void test_exit_codes_that_podman_leaves_out(void)
@@ -130,7 +133,7 @@ static void test_a_nul_byte_in_a_line(void)
         static const char line[] = "{\"Name\":\"a\0b\",\"Status\":\"start\"," TAIL "}";
         _cleanup_event_ Event *event = NULL;
 
-        if (tap_eq_int(podman_line_parse(&scanner, line, sizeof(line) - 1, false, &event), 0,
+        if (tap_eq_int(podman_line_parse(&scanner, line, sizeof(line) - 1, 0, false, &event), 0,
                        "is read"))
                 tap_eq_str(event_fields(event)->name, "a" U_FFFD "b", "and replaced");
 }

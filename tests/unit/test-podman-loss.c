@@ -113,12 +113,13 @@ static void test_the_event_that_says_it(void)
                 podman_event(&model, i, 20);
         podman_rotate(&model);
         fd = open(LOG, O_RDONLY | O_CLOEXEC);
-        if (!tap_eq_int(podman_loss_new("/x/" LOG, fd, 4711, &event), 0, "there is one"))
+        if (!tap_eq_int(podman_loss_new("/x/" LOG, fd, 1000, 4711, &event), 0, "there is one"))
                 return;
         fields = event_fields(event);
         tap_eq_str(fields->type, "system", "its type");
         tap_eq_str(fields->status, "lost", "its status");
         tap_eq_str(fields->engine, "podman", "its engine");
+        tap_ok(fields->has_uid && fields->uid == 1000, "whose Podman it is");
         tap_eq_str(fields->name, "/x/" LOG, "its name is the log's");
         tap_ok(fields->reason && *fields->reason, "its reason: %s", fields->reason);
         tap_eq_u64(extra_number(fields, "lost_since_nsec"), 4711, "since the last event");
