@@ -31,8 +31,8 @@
 /* Exit codes are kept until they are older than this and there are so many newer ones, of execs; */
 #define RETENTION_EXITS_NSEC  (UINT64_C(90) * 24 * 3600 * NSEC_PER_SEC)
 #define RETENTION_EXITS_EXECS 1000000
-/* but all together take no more than this: a million execs take 330 MB, with IDs as engines make
- * them, which leaves room for 900,000 containers. */
+/* but all together take no more than this: a million execs take 340 MB, with IDs as engines make
+ * them, which leaves room for 700,000 containers. */
 #define RETENTION_EXITS_SIZE (UINT64_C(512) * 1024 * 1024)
 
 typedef struct RetentionLimits {
