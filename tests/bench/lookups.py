@@ -191,7 +191,7 @@ def start(lab: Lab) -> Measured:
                              size=lab.large.name, small=lab.small.name)
 
 
-def _memory(pid: int) -> int:
+def memory_of(pid: int) -> int:
     """Bytes of the process's own: its share of all pages but those of mapped files."""
     sizes = {}
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
@@ -211,7 +211,7 @@ def memory(lab: Lab) -> Measured:
         for plan in (data.probe_queries(), data.range_queries(), data.rare_queries()):
             lab.query(plan)
         lab.call(("exec", NAME, data.exec_calls()))
-        return _memory(service.pid)
+        return memory_of(service.pid)
 
     ours, theirs = of(lab.large), of(lab.small)
     return Measured(f"{ours / MIB:.1f} MiB", f"{theirs / MIB:.1f} MiB", ours / theirs,

@@ -95,5 +95,5 @@ def row(key: str, what: str, against: str, *, at_least: float | None = None,
 
 def all_rows() -> dict[str, Row]:
     """By key."""
-    from bench import disk, execs, live, lookups  # noqa: F401: they register theirs
+    from bench import disk, execs, live, lookups, waits  # noqa: F401: they register theirs
     return {item.key: item for item in _rows}
