@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench-wait crowd LOG N ROUNDS
- * bench-wait all LOG N
+ * bench-wait crowd N ROUNDS
+ * bench-wait all N
  * bench-wait pings N
- * bench-wait hold LOG N
- * bench-wait hold-peer N
+ * bench-wait hold N DESTINATION
  * bench-wait peer
  *
- * Waits for the ends of exec sessions, which begin by a line in Podman's log, as Podman before 4.3
- * writes it, and end through Emit; prints what is measured as JSON:
+ * Waits for the ends of exec sessions, which it lets begin and end through Emit, as JSON:
  *
  *   crowd   how long it takes from before an end is sent to the handler of the one who waits for
  *           it, while N others wait, each for an exec session of its own that goes on
  *   all     how long it takes from before an end is sent until all N who wait for it have the code
  *   pings   how long it takes until N empty calls, which were sent at once, are answered
- *   hold    lets N calls wait, prints "ready" when they do, and ends with its input; hold-peer the
- *           same, with calls of the peer
+ *   hold    lets N calls wait, prints "ready" when they do, and ends with its input
  *   peer    keeps calls of WaitExecExit and never answers one; prints "ready"
  *
  * Calls are spread over as many connections as dbus-daemon's limit needs.
@@ -43,8 +40,7 @@ typedef struct Scene {
         uint64_t n_answers; /* to those who wait */
         uint64_t n_done;    /* other calls */
         uint64_t answered_nsec;
-        int want;     /* the code that they must get */
-        bool running; /* the last exec session that began */
+        int want; /* the code that they must get */
 } Scene;
 
 static void exec_id(char text[65], uint64_t number)
@@ -121,51 +117,37 @@ static int on_emitted(sd_bus_message *reply, void *userdata, sd_bus_error *error
         return on_done(reply, userdata, error);
 }
 
-static void emit_end(Scene *scene, uint64_t number, int code)
+/* "code" is -1 for a beginning. */
+static void emit(Scene *scene, uint64_t number, int code)
 {
         char id[65];
 
         exec_id(id, number);
-        try(sd_bus_call_method_async(scene->emitter, NULL, CE_BUS_NAME, CE_OBJECT_PATH,
-                                     CE_INTERFACE, "Emit", on_emitted, scene, "ssssssta{sv}",
-                                     "container", "exec_died", CONTAINER, "c", "", "bench",
-                                     UINT64_C(0), 2, "exec_id", "s", id, "exit_code", "i", code),
-            "Emit");
-}
-
-static int on_running(sd_bus_message *reply, void *userdata, sd_bus_error *error)
-{
-        Scene *scene = userdata;
-
-        scene->running = sd_bus_message_is_method_error(reply, CE_ERROR_EXEC_RUNNING);
-        scene->n_done++;
-        return 0;
-}
-
-/* Returns when the service has recorded that they run. */
-static void begin_all(Scene *scene, const char *log, uint64_t first, uint64_t n)
-{
-        FILE *file = fopen(log, "ae");
-        char id[65];
-
-        need(file, log);
-        for (uint64_t i = 0; i < n; i++) {
-                exec_id(id, first + i);
-                fprintf(file,
-                        "{\"ID\":\"" CONTAINER "\",\"Name\":\"c\",\"Status\":\"exec\","
-                        "\"Time\":\"2026-08-01T00:00:00Z\",\"Type\":\"container\","
-                        "\"Attributes\":{\"execID\":\"%s\"}}\n",
-                        id);
-        }
-        need(fclose(file) == 0, log);
-
-        while (!scene->running) {
+        if (code < 0)
                 try(sd_bus_call_method_async(scene->emitter, NULL, CE_BUS_NAME, CE_OBJECT_PATH,
-                                             CE_INTERFACE, "ExecExitCode", on_running, scene, "s",
-                                             id),
-                    "ExecExitCode");
-                run_until(scene, &scene->n_done, scene->n_done + 1);
+                                             CE_INTERFACE, "Emit", on_emitted, scene,
+                                             "ssssssta{sv}", "container", "exec", CONTAINER, "c",
+                                             "", "bench", UINT64_C(0), 1, "exec_id", "s", id),
+                    "Emit");
+        else
+                try(sd_bus_call_method_async(scene->emitter, NULL, CE_BUS_NAME, CE_OBJECT_PATH,
+                                             CE_INTERFACE, "Emit", on_emitted, scene,
+                                             "ssssssta{sv}", "container", "exec_died", CONTAINER,
+                                             "c", "", "bench", UINT64_C(0), 2, "exec_id", "s", id,
+                                             "exit_code", "i", code),
+                    "Emit");
+}
+
+static void begin_all(Scene *scene, uint64_t first, uint64_t n)
+{
+        uint64_t done = scene->n_done;
+
+        for (uint64_t i = 0; i < n; i++) {
+                emit(scene, first + i, -1);
+                if ((i + 1) % CALLS_OF_CONNECTION == 0)
+                        run_until(scene, &scene->n_done, done + i + 1);
         }
+        run_until(scene, &scene->n_done, done + n);
 }
 
 static int on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *error)
@@ -221,7 +203,7 @@ static uint64_t fresh_number(void)
         return now_nsec();
 }
 
-static int measure_crowd(const char *log, uint64_t n, uint64_t rounds)
+static int measure_crowd(uint64_t n, uint64_t rounds)
 {
         Scene scene = scene_new(n, CE_BUS_NAME);
         uint64_t number = fresh_number(), one = number + n;
@@ -229,7 +211,7 @@ static int measure_crowd(const char *log, uint64_t n, uint64_t rounds)
         sd_bus *bus = connect_to(&scene);
 
         introduce(&scene, bus, CE_BUS_NAME);
-        begin_all(&scene, log, number, n + rounds + WARM_ROUNDS);
+        begin_all(&scene, number, n + rounds + WARM_ROUNDS);
         gather(&scene, CE_BUS_NAME, n, number, false);
         for (uint64_t i = 0; i < rounds + WARM_ROUNDS; i++) {
                 uint64_t start;
@@ -239,7 +221,7 @@ static int measure_crowd(const char *log, uint64_t n, uint64_t rounds)
                 introduce(&scene, bus, CE_BUS_NAME);
                 scene.want = (int)(i % 256);
                 start = now_nsec();
-                emit_end(&scene, one + i, scene.want);
+                emit(&scene, one + i, scene.want);
                 run_until(&scene, &scene.n_answers, i + 1);
                 if (i >= WARM_ROUNDS)
                         samples_add(&samples, scene.answered_nsec - start);
@@ -253,16 +235,16 @@ static int measure_crowd(const char *log, uint64_t n, uint64_t rounds)
         return EXIT_SUCCESS;
 }
 
-static int measure_all(const char *log, uint64_t n)
+static int measure_all(uint64_t n)
 {
         Scene scene = scene_new(n, CE_BUS_NAME);
         uint64_t number = fresh_number(), start;
 
-        begin_all(&scene, log, number, 1);
+        begin_all(&scene, number, 1);
         gather(&scene, CE_BUS_NAME, n, number, true);
         scene.want = 7;
         start = now_nsec();
-        emit_end(&scene, number, scene.want);
+        emit(&scene, number, scene.want);
         run_until(&scene, &scene.n_answers, n);
         printf("{\"nsec\":%" PRIu64 "}\n", scene.answered_nsec - start);
         scene_done(&scene);
@@ -285,16 +267,14 @@ static int measure_pings(uint64_t n)
         return EXIT_SUCCESS;
 }
 
-/* Without a log those of the peer. */
-static int hold(const char *log, uint64_t n)
+static int hold(uint64_t n, const char *destination)
 {
-        const char *destination = log ? CE_BUS_NAME : PEER_NAME;
         Scene scene = scene_new(n, destination);
         uint64_t number = fresh_number();
         char byte;
 
-        if (log)
-                begin_all(&scene, log, number, n);
+        if (strcmp(destination, CE_BUS_NAME) == 0)
+                begin_all(&scene, number, n);
         gather(&scene, destination, n, number, false);
         printf("ready\n");
         fflush(stdout);
@@ -344,15 +324,13 @@ int main(int argc, char *argv[])
 
         if (strcmp(what, "peer") == 0 && argc == 2)
                 serve();
-        if (strcmp(what, "crowd") == 0 && argc == 5)
-                return measure_crowd(argv[2], number_of(argv[3]), number_of(argv[4]));
-        if (strcmp(what, "all") == 0 && argc == 4)
-                return measure_all(argv[2], number_of(argv[3]));
+        if (strcmp(what, "crowd") == 0 && argc == 4)
+                return measure_crowd(number_of(argv[2]), number_of(argv[3]));
+        if (strcmp(what, "all") == 0 && argc == 3)
+                return measure_all(number_of(argv[2]));
         if (strcmp(what, "pings") == 0 && argc == 3)
                 return measure_pings(number_of(argv[2]));
         if (strcmp(what, "hold") == 0 && argc == 4)
-                return hold(argv[2], number_of(argv[3]));
-        if (strcmp(what, "hold-peer") == 0 && argc == 3)
-                return hold(NULL, number_of(argv[2]));
+                return hold(number_of(argv[2]), argv[3]);
         die("\"%s\" is nothing that can be measured so", what);
 }

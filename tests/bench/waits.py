@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench import build
 from bench.data import Data
-from bench.lab import WrongAnswer, p50, wait_until_idle
+from bench.lab import PEER, WrongAnswer, p50, wait_until_idle
 from bench.lookups import memory_of
 from bench.rows import Measured, row
 from support.client import NAME
@@ -24,10 +24,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.lab import Lab
+    from support.service import Service
 
 
 def _crowd(lab: Lab) -> int:
     return 300 if lab.quick else 10_000
+
+
+def _service(lab: Lab) -> Service:
+    service, _ = lab.listen()
+    return service
 
 
 @row("waiters", "from an end to the one who waits for it, while 10,000 wait for others",
@@ -36,9 +42,9 @@ def waiters(lab: Lab) -> Measured:
     """WaitExecExit, one after the other: from before the call of Emit with the exec_died to the
     handler of the answer, which comes when the event is committed; p50."""
     rounds, crowd = (30 if lab.quick else 300), _crowd(lab)
-    _, log = lab.listen()
-    ours, theirs = lab.alternate(lambda: p50(lab.tool("wait", "crowd", log, crowd, rounds)),
-                                 lambda: p50(lab.tool("wait", "crowd", log, 0, rounds)))
+    _service(lab)
+    ours, theirs = lab.alternate(lambda: p50(lab.tool("wait", "crowd", crowd, rounds)),
+                                 lambda: p50(lab.tool("wait", "crowd", 0, rounds)))
     return Measured.of_times(ours, theirs, waiters=crowd)
 
 
@@ -49,8 +55,8 @@ def waiters_all(lab: Lab) -> Measured:
     the handler of the last answer. Theirs: org.freedesktop.DBus.Peer.Ping, from before the first is
     sent to the handler of the last answer."""
     crowd = _crowd(lab)
-    _, log = lab.listen()
-    ours, theirs = lab.alternate(lambda: lab.tool("wait", "all", log, crowd)["nsec"] / 1e9,
+    _service(lab)
+    ours, theirs = lab.alternate(lambda: lab.tool("wait", "all", crowd)["nsec"] / 1e9,
                                  lambda: lab.tool("wait", "pings", crowd)["nsec"] / 1e9)
     return Measured.of_times(ours, theirs, waiters=crowd)
 
@@ -69,10 +75,10 @@ def _process(lab: Lab, *arguments: Any) -> Iterator[subprocess.Popen]:
             process.kill()
 
 
-def _held(pid: int, lab: Lab, *arguments: Any) -> int:
+def _held(lab: Lab, pid: int, destination: str) -> int:
     """Bytes that a process needs more while calls wait."""
     before = memory_of(pid)
-    with _process(lab, *arguments):
+    with _process(lab, "hold", _crowd(lab), destination):
         return memory_of(pid) - before
 
 
@@ -81,21 +87,20 @@ def _held(pid: int, lab: Lab, *arguments: Any) -> int:
 def waiters_memory(lab: Lab) -> Measured:
     """Pss without that of mapped files. Theirs: a service that does nothing with a call of
     WaitExecExit but keep it; a call is what can be answered."""
-    count = _crowd(lab)
-
     def ours() -> float:
-        service, log = lab.listen()
+        service = _service(lab)
         # What the history itself needs is there before.
-        with _process(lab, "hold", log, count):
+        with _process(lab, "hold", _crowd(lab), NAME):
             wait_until_idle(service)
         wait_until_idle(service)
-        return _held(service.pid, lab, "hold", log, count)
+        return _held(lab, service.pid, NAME)
 
     def theirs() -> float:
         with _process(lab, "peer") as peer:
-            return _held(peer.pid, lab, "hold-peer", count)
+            return _held(lab, peer.pid, PEER)
 
     mine, other = lab.alternate(ours, theirs)
+    count = _crowd(lab)
     return Measured(f"{mine / count:.0f} bytes each", f"{other / count:.0f} bytes each",
                     mine / other, {"ours_bytes": mine, "theirs_bytes": other, "waiters": count})
 

@@ -80,6 +80,23 @@ def of_a_container_the_last_word_counts() -> None:
 
 
 @test
+def a_removed_container_s_codes_are_known() -> None:
+    with scene() as (service, client):
+        exec_event(client, "exec", A, container=B)
+        exec_event(client, "exec_died", A, 3, container=B)
+        exec_event(client, "exec", C, container=B)
+        client.emit(status="died", id=B, details={"exit_code": 137, "oom_killed": True})
+        exec_event(client, "exec_died", C, 137, container=B)
+        client.emit(status="remove", id=B)
+        for _ in range(2):
+            equal(client.exec_exit_code(A), 3)
+            equal(client.exec_exit_code(C), 137)
+            equal(client.container_exit_code(B), 137)
+            equal([event.details["oom_killed"] for event in client.history("event=died")], [True])
+            service.restart()
+
+
+@test
 def who_is_not_known_is_said_so() -> None:
     with scene() as (_, client):
         died(client, A, 1)

@@ -5,8 +5,11 @@
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import dbus
 from support.bus import Bus
 from support.client import Client, wait_until
 from support.disk import tmpfs
@@ -73,6 +76,58 @@ def exit_codes_are_known_when_their_events_are_gone() -> None:
             if record["Status"] == "exec_died":
                 equal((record["ID"], record["Engine"], record["Evidence"]),
                       (CONTAINER, "test", "exit-file"))
+
+
+def end_exec(client: Client, exec_id: str, code: int | None) -> None:
+    """One word of an exec's end."""
+    details = {"exec_id": exec_id} | ({} if code is None else {"exit_code": code})
+    client.emit(status="exec_died", id=CONTAINER, details=details)
+
+
+@test
+def the_first_word_counts_also_when_it_is_gone() -> None:
+    """Of an exec session, over restarts, and when the table has to be made again; and what is not
+    known stays so."""
+    twice, later, never, late = ("a" * 64, "b" * 64, "e" * 64, "f" * 64)
+    with Bus() as bus, Service(bus, config=SMALL) as service:
+        client = bus.client()
+        for known, codes in ((twice, (3, 137)), (later, (None, 4, 5)), (never, (None, None)),
+                             (late, (6,))):
+            for code in codes:
+                end_exec(client, known, code)
+        client.emit(status="died", id="d" * 64, details={"exit_code": 1})
+        client.emit(status="died", id="d" * 64, details={"exit_code": 2})
+        client.emit(status="remove", id="d" * 64)
+        record_execs(client, 1, 600)
+        wait_until(lambda: client.get("LogSize") <= 64 * 1024, "a history that is small enough")
+        assert not client.history("exec=" + twice), "its events are gone"
+        end_exec(client, late, 7)
+
+        for beforehand in (lambda: None, service.restart, lambda: forget_table(service)):
+            beforehand()
+            for known, code in ((twice, 3), (later, 4), (late, 6)):
+                equal(client.exec_exit_code(known), code, known)
+                equal(client.wait_exec_exit(known).code(), code, known)
+                equal(client.exec_exit_code(known[:12]), code, known[:12])
+            equal(client.container_exit_code("d" * 64), 2)
+            for said in (raised(lambda: client.exec_exit_code(never)),
+                         client.wait_exec_exit(never).error()[0]):
+                equal(said, "org.containers.Events.Error.ExitCodeUnknown")
+
+
+def forget_table(service: Service) -> None:
+    """Starts it without the table of exit codes."""
+    service.stop()
+    (service.history / "exits.table").unlink()
+    service.start()
+
+
+def raised(call: Callable[[], Any]) -> str:
+    """The name of the error that a call ends with."""
+    try:
+        return f"answered: {call()}"
+    except dbus.DBusException as error:
+        return error.get_dbus_name()
 
 
 @test
