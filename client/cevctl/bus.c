@@ -33,6 +33,7 @@ static const struct {
         { CE_ERROR_NO_SUCH_CONTAINER, BUS_FAILURE_NO_SUCH },
         { CE_ERROR_EXEC_RUNNING, BUS_FAILURE_RUNNING },
         { CE_ERROR_EXIT_CODE_UNKNOWN, BUS_FAILURE_CODE_UNKNOWN },
+        { CE_ERROR_TIMED_OUT, BUS_FAILURE_TIMED_OUT },
 };
 
 int bus_open(bool user, sd_bus **ret)
@@ -85,6 +86,7 @@ int bus_report(bool user, const sd_bus_error *error, int r)
                 [BUS_FAILURE_NO_SUCH] = STATUS_NO_SUCH,
                 [BUS_FAILURE_RUNNING] = STATUS_RUNNING,
                 [BUS_FAILURE_CODE_UNKNOWN] = STATUS_CODE_UNKNOWN,
+                [BUS_FAILURE_TIMED_OUT] = STATUS_TIMED_OUT,
         };
         BusFailure failure;
 

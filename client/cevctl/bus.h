@@ -21,6 +21,7 @@ typedef enum BusFailure {
         BUS_FAILURE_NO_SUCH,     /* no such exec, no such container */
         BUS_FAILURE_RUNNING,     /* the exec has not ended */
         BUS_FAILURE_CODE_UNKNOWN,
+        BUS_FAILURE_TIMED_OUT, /* what was waited for did not come */
 } BusFailure;
 
 int bus_open(bool user, sd_bus **ret);

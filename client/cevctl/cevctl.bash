@@ -21,7 +21,7 @@ _cevctl_values() {
             compopt -o nospace
             printf '%s=\n' type event container image pod volume network name id engine exec \
                 exit_code uid label ;;
-        events:--format|query:--format|wait:--format)
+        events:--format|query:--format|wait:--format|exit-code:--format)
             echo json ;;
         events:-[SU]|query:-[SU]|wait:-S|timeline:-[SU]|export:-[SU]|\
         events:--since|query:--since|wait:--since|timeline:--since|export:--since|\
@@ -76,7 +76,7 @@ _cevctl_words() {
         export)
             echo "--filter --name --since --until $common" ;;
         exit-code)
-            echo "--exec --container $common" ;;
+            echo "--exec --container --wait --propagate --format $common" ;;
         emit)
             echo "container pod image volume network secret artifact machine system" \
                 "--id --name --image --engine --time --attribute --exit-code --exec-id --pod-id" \

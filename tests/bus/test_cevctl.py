@@ -274,8 +274,9 @@ def exit_codes_and_what_is_known_of_them() -> None:
         equal(run(bus, "exit-code", EXEC[:12]).stdout, "0\n")
         equal(run(bus, "exit-code", CONTAINER).stdout, "3\n")
         equal(run(bus, "exit-code", "--container", CONTAINER).stdout, "3\n")
-        equal(json.loads(run(bus, "--json", "exit-code", CONTAINER).stdout),
-              {"ID": CONTAINER, "Kind": "container", "ExitCode": 3})
+        shown = json.loads(run(bus, "--json", "exit-code", CONTAINER).stdout)
+        equal(shown.pop("Event")["Seq"], 1)
+        equal(shown, {"ID": CONTAINER, "Kind": "container", "ExitCode": 3})
         refused(bus, "exit-code", "a" * 64, status=3, says="a" * 12)
         refused(bus, "exit-code", "b" * 64, status=4, says="b" * 12)
         refused(bus, "exit-code", "--exec", CONTAINER, status=5, says=CONTAINER[:12])

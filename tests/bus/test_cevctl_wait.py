@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import pty
 import signal
 import subprocess
 import time
@@ -20,7 +19,7 @@ from support.client import Client, wait_until
 from support.proxy import Proxy
 from support.service import Service, cevctl
 from support.tap import DeadlinePassed, equal, main, note, patience, test
-from support.waiter import Waiter
+from support.waiter import Terminal, Waiter
 
 SEQ = ("--format", "{{.Seq}}")
 WEB = ("-f", "name=web")
@@ -196,7 +195,11 @@ def a_connection_that_is_cut_makes_no_hole() -> None:
             for number in range(2):
                 proxy.cut()
                 proxy.wait_for("QueryAfter", 3 + number)
-            seq = client.emit(name="web")
+            proxy.hold("AUTH")
+            proxy.cut()
+            proxy.wait_until_held()
+            seq = client.emit(name="web")  # while it has no connection
+            proxy.release()
             equal(waiter.end(), f"{seq}\n")
 
 
@@ -330,33 +333,6 @@ def a_full_disk_is_an_error() -> None:
                 timeout=patience(20))
             equal(result.returncode, status)
             assert "No space left" in result.stderr, result.stderr
-
-
-class Terminal:
-    """A cevctl whose standard error is a terminal; what that shows is collected."""
-
-    def __init__(self, environment: dict[str, str], *arguments: str) -> None:
-        self._terminal, end = pty.openpty()
-        os.set_blocking(self._terminal, False)
-        self.shown = ""
-        self.process = subprocess.Popen([cevctl(), *arguments], env=environment, stderr=end,
-                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-        os.close(end)
-
-    def read(self) -> str:
-        """All that was shown so far."""
-        with contextlib.suppress(OSError):
-            while data := os.read(self._terminal, 4096):
-                self.shown += data.decode()
-        return self.shown
-
-    def __enter__(self) -> Terminal:
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.process.kill()
-        self.process.communicate()
-        os.close(self._terminal)
 
 
 @test(each=["an event", "a signal", "the deadline"])

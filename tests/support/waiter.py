@@ -8,11 +8,15 @@
     with Waiter(bus, ..., environment=proxy.environment) as waiter:
         proxy.wait_for("WaitExecExit")
         waiter.signal(signal.SIGINT)
+
+A Terminal is one whose standard error is a terminal: .read() gives all that it has shown.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
+import pty
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -62,3 +66,30 @@ class Waiter:
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
         self.process.communicate()
+
+
+class Terminal:
+    """A cevctl whose standard error is a terminal; what that shows is collected."""
+
+    def __init__(self, environment: dict[str, str], *arguments: str) -> None:
+        self._terminal, end = pty.openpty()
+        os.set_blocking(self._terminal, False)
+        self.shown = ""
+        self.process = subprocess.Popen([cevctl(), *arguments], env=environment, stderr=end,
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        os.close(end)
+
+    def read(self) -> str:
+        """All that was shown so far."""
+        with contextlib.suppress(OSError):
+            while data := os.read(self._terminal, 4096):
+                self.shown += data.decode()
+        return self.shown
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.process.kill()
+        self.process.communicate()
+        os.close(self._terminal)
