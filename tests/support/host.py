@@ -9,10 +9,13 @@ printed: TAP, from support.tap with main(private=False). In the booted machine
 
   - the source is at /srv/source, and PYTHONPATH leads to its tests; support.client works, with
     HostBus() below for a bus; support.podman does not: Podman is used as an administrator would,
-    with the image at /srv/image.tar, and events_logger="file" in /etc/containers/containers.conf;
+    with the image at /srv/image.tar (support.guest helps). Events go to a file, by EVENTS_CONF;
+    without that they go to the journal;
   - containers-eventsd is installed and enabled, and not started; what is tested is a build without
     sanitizers, for those do not live in the sandbox;
-  - the user `reader` is a member of the group containers-events.
+  - the user `reader` is a member of the group containers-events;
+  - the user `alice` (ALICE) is not, and has what rootless Podman needs: IDs for a user namespace,
+    a home, and a systemd of hers that stays without a session (start user@UID.service first).
 
 It is an overlay of this machine's own root in a mount and PID namespace, on a tmpfs, so nothing is
 written, and nothing stays. Where that cannot be, the one line printed is a skip with the reason.
@@ -34,6 +37,8 @@ from support.tap import Skip, patience
 
 SOURCE = Path(__file__).resolve().parents[2]
 DEADLINE = 150
+ALICE = "alice"
+EVENTS_CONF = "/etc/containers/containers.conf.d/50-events.conf"
 
 _NEEDED = ["systemd-nspawn", "meson", "ninja", "busybox", "systemd-sysusers"]
 
@@ -45,8 +50,23 @@ netns="none"
 pids_limit=0
 [engine]
 cgroup_manager="cgroupfs"
-events_logger="file"
 runtime="runc"
+"""
+
+_EVENTS_CONF = """\
+[engine]
+events_logger="file"
+"""
+
+# Hers puts containers into cgroups that her own systemd makes: she may make none.
+_ALICES_CONTAINERS_CONF = """\
+[engine]
+cgroup_manager="systemd"
+"""
+
+_ALICES_STORAGE_CONF = """\
+[storage]
+driver="vfs"
 """
 
 _STORAGE_CONF = """\
@@ -129,6 +149,7 @@ def _furnish(root: Path, broker: str, program: Path, build: Path) -> None:
 
     write("etc/machine-id", "")
     write("etc/containers/containers.conf", _CONTAINERS_CONF)
+    write(EVENTS_CONF.lstrip("/"), _EVENTS_CONF)
     write("etc/containers/storage.conf", _STORAGE_CONF)
     write("etc/systemd/system/test.target", _TARGET)
     write("etc/systemd/system/test.service",
@@ -148,6 +169,11 @@ def _furnish(root: Path, broker: str, program: Path, build: Path) -> None:
          capture_output=True)
     _run("useradd", "--root", root, "--groups", machine.GROUP, "--no-create-home", machine.READER,
          capture_output=True)
+    _run("useradd", "--root", root, "--create-home", ALICE, capture_output=True)
+    write(f"var/lib/systemd/linger/{ALICE}", "")
+    write(f"home/{ALICE}/.config/containers/containers.conf", _ALICES_CONTAINERS_CONF)
+    write(f"home/{ALICE}/.config/containers/storage.conf", _ALICES_STORAGE_CONF)
+    _run("chroot", root, "chown", "--recursive", f"{ALICE}:", f"/home/{ALICE}")
 
 
 def _own_cgroup() -> None:
