@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from support import machine
 from support.client import Client, Event, wait_until
-from support.guest import (IMAGE, Exec, Podman, Unit, journal, podman_on_journald, run, uid)
+from support.guest import (IMAGE, Exec, Podman, Unit, as_user, journal, podman_on_journald, run,
+                           uid)
 from support.host import ALICE, HostBus
 from support.tap import equal, main, note, raises, skip, test
 
@@ -293,24 +295,49 @@ def the_system_does_not_guess_at_a_users_execs() -> None:
         equal(execs.get(session, event.details["exit_code"]), event.details["exit_code"])
 
 
-def forge(user: str, **fields: object) -> None:
-    """What any user can write to the journal."""
-    text = "".join(f"{key}={value}\n" for key, value in fields.items())
-    run("logger", "--journald", user=user, text=text)
+# Started so that its command line is that of Podman's own cleanup, and there until it was read.
+_FORGER = """\
+import socket, sys
+text = sys.stdin.buffer.readline().replace(b"\\0", b"\\n")
+socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(text, "/run/systemd/journal/socket")
+print(flush=True)
+sys.stdin.read()
+"""
+
+
+def forge(user: str, arguments: list[str], **fields: object) -> None:
+    """What any user can write to the journal, and look like while she does."""
+    Path("/container").write_text(_FORGER)
+    words = as_user(user, "bash", "-c", 'exec -a /usr/bin/podman python3 container "$@"', "-",
+                    *arguments)
+    text = "\0".join(f"{key}={value}" for key, value in fields.items())
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                          cwd="/") as forger:
+        forger.stdin.write(f"{text}\n")
+        forger.stdin.flush()
+        equal(forger.stdout.readline(), "\n")
+        run("journalctl", "--sync")
+
+
+def lie(event: str, container: str, session: str) -> None:
+    """Alice says something of root's container, or of an exec session in it."""
+    forge(ALICE, ["cleanup", "--exec", session, container], MESSAGE="a lie",
+          SYSLOG_IDENTIFIER="podman", PODMAN_EVENT=event, PODMAN_TYPE="container",
+          PODMAN_ID=container, PODMAN_NAME="victim", PODMAN_IMAGE=IMAGE, PODMAN_EXIT_CODE=33,
+          PODMAN_TIME="2026-01-01T00:00:00.5Z", PODMAN_LABELS=json.dumps({"execID": session}))
 
 
 @test
 def what_a_user_forges_is_not_held_against_root() -> None:
-    client, root = Unit().client(), podman()
+    client, service, root = Unit().client(), Unit(), podman()
     container = root.run("victim", "sleep", "600")
     running = root.start_exec("victim", "sleep 600", 137)
+    hers = (f"container={container}", f"uid={uid(ALICE)}", "event=remove")
     for event in ("exec_died", "died", "remove"):
-        forge(ALICE, MESSAGE="a lie", SYSLOG_IDENTIFIER="podman", PODMAN_EVENT=event,
-              PODMAN_TYPE="container", PODMAN_ID=container, PODMAN_NAME="victim",
-              PODMAN_IMAGE=IMAGE, PODMAN_EXIT_CODE=33, PODMAN_TIME="2026-01-01T00:00:00.5Z")
-    lies = wait_until(lambda: client.history(f"container={container}", f"uid={uid(ALICE)}",
-                                             "event=remove"), "the lies")
-    equal(len(lies), 1)
+        lie(event, container, running.id)
+    lies = journal("PODMAN_NAME=victim", "PODMAN_EVENT=exec_died", f"_UID={uid(ALICE)}")
+    assert f"/usr/bin/podman container cleanup --exec {running.id}" in lies[0]["_CMDLINE"], lies
+    wait_until(lambda: client.history(*hers), "the lies")
     with raises(f"{ERROR}.ExecRunning"):
         client.exec_exit_code(running.id)
     root.command("kill", "victim")
@@ -319,7 +346,14 @@ def what_a_user_forges_is_not_held_against_root() -> None:
     equal(client.container_exit_code(container), 137)
     events = [event for event in removed(client, root, "victim") if event.details["uid"] == 0]
     only_once(events, [done])
-    equal(client.exec_exit_code(done.id), 137)
+
+    for event in ("exec_died", "died", "remove"):
+        lie(event, container, running.id)
+    wait_until(lambda: len(client.history(*hers)) == 2, "the later lies")
+    for _ in range(2):
+        equal((client.exec_exit_code(done.id), client.container_exit_code(container)), (137, 137))
+        equal(client.container_exit_code(container[:12]), 137)
+        service.ctl("restart")
 
 
 @test

@@ -2,10 +2,11 @@
 """A whole machine for one test program: systemd as process 1, its journal, a system bus with either
 broker, and what we install, installed.
 
-    python3 -m support.host BROKER PROGRAM
+    python3 -m support.host BROKER PROGRAM [WORD...]
 
-boots it, runs PROGRAM there as root in a unit of its own, powers off, and prints what PROGRAM
-printed: TAP, from support.tap with main(private=False). In the booted machine
+boots it, runs PROGRAM there as root in a unit of its own (of its tests those whose names have one
+of the words), powers off, and prints what PROGRAM printed: TAP, from support.tap with
+main(private=False). In the booted machine
 
   - the source is at /srv/source, and PYTHONPATH leads to its tests; support.client works, with
     HostBus() below for a bus; support.podman does not: Podman is used as an administrator would,
@@ -98,7 +99,7 @@ Environment=PYTHONPATH=/srv/source/tests PYTHONDONTWRITEBYTECODE=1 HOME=/root
 Environment=CE_TEST_BROKER={broker}
 StandardOutput=file:/srv/output
 StandardError=file:/srv/errors
-ExecStart=/usr/bin/python3 /srv/source/{program}
+ExecStart=/usr/bin/python3 /srv/source/{program} {words}
 """
 
 
@@ -141,7 +142,7 @@ def _mount_overlay(top: Path) -> Path:
     return top / "root"
 
 
-def _furnish(root: Path, broker: str, program: Path, build: Path) -> None:
+def _furnish(root: Path, broker: str, program: Path, words: list[str], build: Path) -> None:
     def write(path: str, text: str) -> None:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).unlink(missing_ok=True)
@@ -154,6 +155,7 @@ def _furnish(root: Path, broker: str, program: Path, build: Path) -> None:
     write("etc/systemd/system/test.target", _TARGET)
     write("etc/systemd/system/test.service",
           _SERVICE.format(broker=broker, program=program.relative_to(SOURCE),
+                          words=" ".join(f'"{word}"' for word in words),
                           deadline=DEADLINE - 20))
     for kind in ("system", "user"):
         unit = "dbus" if broker == "dbus-daemon" else broker
@@ -201,7 +203,7 @@ def _boot(root: Path) -> str:
             return guest.communicate()[0] + "\nIt did not power off."
 
 
-def boot_and_run(broker: str, program: Path) -> int:
+def boot_and_run(broker: str, program: Path, words: list[str]) -> int:
     """Boots, runs the program, prints what it printed, and returns the exit status."""
     if not machine.really_root():
         raise Skip("a booted machine needs root")
@@ -217,7 +219,7 @@ def boot_and_run(broker: str, program: Path) -> int:
         _own_cgroup()
     except subprocess.CalledProcessError as error:
         raise Skip(f"no overlay of the machine here: {error}") from error
-    _furnish(root, broker, program, build)
+    _furnish(root, broker, program, words, build)
     console = _boot(root)
     output, errors = _texts(root / "srv", ["output", "errors"])
     print(output, end="")
@@ -232,12 +234,12 @@ def _texts(folder: Path, names: Iterable[str]) -> list[str]:
             for name in names]
 
 
-def main(broker: str, program: str) -> None:
+def main(broker: str, program: str, *words: str) -> None:
     """Enters the private machine, and boots another in it."""
     path = Path(program).resolve()
     try:
         machine.enter()
-        status = boot_and_run(broker, path)
+        status = boot_and_run(broker, path, list(words))
     except (machine.Unavailable, Skip) as reason:
         print(f"1..0 # SKIP {reason}")
         status = 0
@@ -249,4 +251,4 @@ def main(broker: str, program: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main(*sys.argv[1:])
