@@ -278,6 +278,8 @@ def a_users_own_service_tells_her_of_hers_and_of_nothing_else() -> None:
     equal(client.history("name=r1"), [])
     hers.ctl("restart")
     equal([client.exec_exit_code(done.id) for done in execs], [done.code for done in execs])
+    equal([run("cevctl", "--user", "exit-code", done.id, user=ALICE).stdout for done in execs],
+          [f"{done.code}\n" for done in execs])
     with raises(f"{ERROR}.NoSuchExec"):
         client.exec_exit_code(other.id)
 
