@@ -151,15 +151,20 @@ def a_health_check_of_systemds_timer_is_told_and_its_exec_is_not() -> None:
     client = Unit().client()
     heard = client.listen()
     root = podman()
-    root.run("c5", "sleep", "600", options=("--health-cmd", "exit 0", "--health-interval", "1s"))
+    root.run("c5", "sleep", "600", options=("--health-cmd", "exit 3", "--health-interval", "1s",
+                                            "--health-retries", "100"))
     heard.wait(name="c5", status="health_status")
     done = root.exec("c5", 9)
     heard.wait(name="c5", status="exec_died")
+    # Of a health check's session it is known that it was one when it told nothing else for a while.
+    check = wait_until(lambda: client.history("name=c5", "event=exec_died", "exit_code=3"),
+                       "the end of a health check")[0]
+    equal((check.details["reason"], check.details["evidence"]), ("health_check", "exit-file"))
+    equal(client.exec_exit_code(check.details["exec_id"]), 3)
     ends = [event for event in removed(client, root, "c5") if event.status == "exec_died"]
-    equal([end.details.get("exec_id") for end in ends if end.details.get("reason") is None],
+    equal([end.details["exec_id"] for end in ends if end.details.get("reason") is None],
           [done.id])
-    equal({end.details.get("reason") for end in ends} - {None}, {"health_check"})
-    equal([event.details.get("exec_id") for event in heard.find(name="c5", status="exec_died")],
+    equal([event.details["exec_id"] for event in heard.find(name="c5", status="exec_died")],
           [done.id])
 
 
