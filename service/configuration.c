@@ -179,16 +179,27 @@ static const char *set_keep_free(const char *value, Loading *loading)
         return NULL;
 }
 
-/* "auto" waits for Podman's files as "yes" does; both cost nothing while there are none. */
-static const char *set_podman_enabled(const char *value, Loading *loading)
+/* "auto" waits for what there is to listen to, as "yes" does; that costs nothing while there is
+ * nothing. */
+static const char *set_listening(bool *place, const char *value)
 {
         bool no = strcmp(value, "no") == 0;
 
         if (!no && strcmp(value, "yes") != 0 && strcmp(value, "auto") != 0)
                 return "use \"auto\", \"yes\" or \"no\"";
 
-        loading->configuration.podman_enabled = !no;
+        *place = !no;
         return NULL;
+}
+
+static const char *set_podman_enabled(const char *value, Loading *loading)
+{
+        return set_listening(&loading->configuration.podman_enabled, value);
+}
+
+static const char *set_podman_journal(const char *value, Loading *loading)
+{
+        return set_listening(&loading->configuration.podman_journal, value);
 }
 
 static const char *set_health_check_execs(const char *value, Loading *loading)
@@ -218,6 +229,7 @@ static const struct {
         { "Podman", "GraphRoot", set_graph_root },
         { "Podman", "TmpDir", set_tmp_dir },
         { "Podman", "HealthCheckExecs", set_health_check_execs },
+        { "Podman", "Journal", set_podman_journal },
 };
 
 /* ---- files ---- */
@@ -327,6 +339,7 @@ int configuration_load(const char *file, bool user, Configuration *ret)
                         .max_size = MAX_SIZE_DEFAULT,
                         .keep_free_percent = KEEP_FREE_PERCENT_DEFAULT,
                         .podman_enabled = true,
+                        .podman_journal = true,
                 },
         };
         int r;

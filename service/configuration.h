@@ -24,6 +24,7 @@ typedef struct Configuration {
         unsigned keep_free_percent;
 
         bool podman_enabled;
+        bool podman_journal;            /* listen to those that log to the journal, too */
         bool podman_health_check_execs; /* are signalled */
         char *podman_events_log;        /* owned; NULL: found out by sources/podman-config.h */
         char *podman_graph_root;        /* owned; NULL: found out by sources/podman-storage.h */

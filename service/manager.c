@@ -22,6 +22,7 @@
 #include "log/recall.h"
 #include "sources/conmon.h"
 #include "sources/podman-config.h"
+#include "sources/podman-journal.h"
 #include "sources/podman-log.h"
 #include "sources/podman-storage.h"
 
@@ -385,6 +386,23 @@ static int add_podman(Manager *manager)
         return 0;
 }
 
+static int add_podman_journal(Manager *manager)
+{
+        const SourceSink sink = sink_of(manager);
+        int r;
+
+        if (!manager->configuration.podman_enabled || !manager->configuration.podman_journal)
+                return 0;
+        r = podman_journal_new(manager->host.user, manager->loop, &sink,
+                               manager->conmon ? conmon_knowledge(manager->conmon) : NULL,
+                               manager->sources + manager->n_sources);
+        if (r < 0)
+                return r;
+
+        manager->n_sources++;
+        return 0;
+}
+
 static void start_sources(Manager *manager)
 {
         for (size_t i = 0; i < manager->n_sources; i++) {
@@ -536,7 +554,8 @@ static int make_parts(Manager *manager)
         r = add_conmon(manager);
         if (r < 0)
                 return r;
-        return add_podman(manager);
+        r = add_podman(manager);
+        return r < 0 ? r : add_podman_journal(manager);
 }
 
 int manager_new(const ManagerOptions *options, Manager **ret)

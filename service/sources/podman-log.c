@@ -261,7 +261,8 @@ static void set_absent(PodmanLog *log)
         snprintf(
                 log->source.last_error, sizeof(log->source.last_error),
                 "There is no \"%.300s\": Podman has written no event yet, or it writes them to the "
-                "journal (events_logger in containers.conf).",
+                "journal (events_logger in containers.conf), of which the source podman-journal "
+                "tells.",
                 log->source.id);
         utf8_mend(log->source.last_error);
         source_set_state(&log->source, SOURCE_ABSENT);

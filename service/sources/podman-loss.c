@@ -76,24 +76,39 @@ static uint64_t first_time(int fd)
         return nsec;
 }
 
-int podman_loss_new(const char *path, int fd, uint32_t uid, uint64_t since_nsec, Event **ret)
+int podman_loss_make(const PodmanLoss *loss, Event **ret)
 {
         _cleanup_json_ struct json_object *extra = json_object_new_object();
         const EventFields fields = {
                 .type = "system",
                 .status = "lost",
                 .engine = "podman",
-                .name = path,
+                .name = loss->name,
                 .time_nsec = timestamp_now(),
-                .uid = uid,
-                .has_uid = true,
+                .uid = loss->uid,
+                .has_uid = loss->has_uid,
                 .extra = extra,
-                .reason = "Podman's log was replaced or cut before all of it was read",
+                .reason = loss->reason,
         };
 
-        if (!extra || json_add(extra, "lost_since_nsec", json_object_new_uint64(since_nsec)) < 0 ||
-            json_add(extra, "lost_until_nsec", json_object_new_uint64(first_time(fd))) < 0)
+        if (!extra ||
+            json_add(extra, "lost_since_nsec", json_object_new_uint64(loss->since_nsec)) < 0 ||
+            json_add(extra, "lost_until_nsec", json_object_new_uint64(loss->until_nsec)) < 0)
                 return -ENOMEM;
 
         return event_new(&fields, ret);
+}
+
+int podman_loss_new(const char *path, int fd, uint32_t uid, uint64_t since_nsec, Event **ret)
+{
+        const PodmanLoss loss = {
+                .name = path,
+                .reason = "Podman's log was replaced or cut before all of it was read",
+                .has_uid = true,
+                .uid = uid,
+                .since_nsec = since_nsec,
+                .until_nsec = first_time(fd),
+        };
+
+        return podman_loss_make(&loss, ret);
 }

@@ -39,6 +39,17 @@ bool podman_is_loss(const PodmanChange *change);
 /* Whether Podman has rotated the log, and so dropped some of it, ever before. */
 bool podman_log_was_rotated(int fd);
 
+typedef struct PodmanLoss {
+        const char *name; /* of what lost something */
+        const char *reason;
+        bool has_uid; /* only that user's events are */
+        uint32_t uid;
+        uint64_t since_nsec, until_nsec; /* CLOCK_REALTIME */
+} PodmanLoss;
+
+/* The event "lost" for the stretch between two times. Returns -ENOMEM. */
+int podman_loss_make(const PodmanLoss *loss, Event **ret);
+
 /*
  * The event "lost" for the stretch between the last event that was read, at "since_nsec", and the
  * first one in the file "fd" that "path" stands for now, and "uid" owns. Returns -ENOMEM.

@@ -13,82 +13,41 @@
 #include <systemd/sd-id128.h>
 
 #include "base/cleanup.h"
+#include "base/digits.h"
 #include "base/line-reader.h"
 #include "base/number.h"
 #include "sources/podman-line.h"
 
 /* ---- text ---- */
 
-#define DIGIT_BITS  6
-#define PATH_DIGITS (PODMAN_PLACE_HASH_BITS / DIGIT_BITS)
-#define LINE_DIGITS (PODMAN_PLACE_LINE_BITS / DIGIT_BITS)
-/* Of 64 bits. */
-#define DIGITS_MAX 11
-
+#define PATH_DIGITS  (PODMAN_PLACE_HASH_BITS / DIGIT_BITS)
+#define LINE_DIGITS  (PODMAN_PLACE_LINE_BITS / DIGIT_BITS)
 #define INODE_DIGITS (PODMAN_PLACE_INODE_BITS / DIGIT_BITS)
 #define FIXED_DIGITS (2 * PATH_DIGITS + INODE_DIGITS + LINE_DIGITS)
-
-static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 static uint64_t low_bits(uint64_t number, unsigned n)
 {
         return number & ((UINT64_C(1) << n) - 1);
 }
 
-/* The low digits, as many as there are. */
-static char *put_fixed(char *p, uint64_t number, size_t n)
-{
-        for (size_t i = n; i-- > 0; number >>= DIGIT_BITS)
-                p[i] = digits[low_bits(number, DIGIT_BITS)];
-        return p + n;
-}
-
-static char *put_number(char *p, uint64_t number)
-{
-        size_t n = 1;
-
-        while (n < DIGITS_MAX && number >> (n * DIGIT_BITS) > 0)
-                n++;
-        return put_fixed(p, number, n);
-}
-
 void podman_place_format(const PodmanPlace *place, char text[static PODMAN_PLACE_SIZE])
 {
         char *p = text;
 
-        p = put_fixed(p, place->path, PATH_DIGITS);
-        p = put_fixed(p, place->boot, PATH_DIGITS);
-        p = put_fixed(p, place->inode, INODE_DIGITS);
-        p = put_fixed(p, place->line, LINE_DIGITS);
-        p = put_number(p, place->offset);
+        p = digits_put_fixed(p, place->path, PATH_DIGITS);
+        p = digits_put_fixed(p, place->boot, PATH_DIGITS);
+        p = digits_put_fixed(p, place->inode, INODE_DIGITS);
+        p = digits_put_fixed(p, place->line, LINE_DIGITS);
+        p = digits_put(p, place->offset);
         if (place->run != 1) {
                 p = stpcpy(p, " *");
-                p = put_number(p, place->run);
+                p = digits_put(p, place->run);
         }
         if (place->backlog_end > 0) {
                 p = stpcpy(p, " <");
-                p = put_number(p, place->backlog_end);
+                p = digits_put(p, place->backlog_end);
         }
         snprintf(p, (size_t)(text + PODMAN_PLACE_SIZE - p), " %" PRIu64, place->time_nsec);
-}
-
-/* A word of digits, or the first of it; no superfluous one if "canonical". */
-static int parse_digits(const char *word, size_t length, bool canonical, uint64_t *ret)
-{
-        uint64_t number = 0;
-
-        if (length == 0 || length > DIGITS_MAX || (canonical && length > 1 && *word == digits[0]))
-                return -EINVAL;
-        for (size_t i = 0; i < length; i++) {
-                const char *digit = word[i] != '\0' ? strchr(digits, word[i]) : NULL;
-
-                if (!digit || number >> (64 - DIGIT_BITS) > 0)
-                        return -EINVAL;
-                number = number << DIGIT_BITS | (uint64_t)(digit - digits);
-        }
-
-        *ret = number;
-        return 0;
 }
 
 /* The number in a word, which moves on if it starts with the mark, and else stays. */
@@ -98,7 +57,7 @@ static int parse_marked(char **word, char **rest, char mark, uint64_t *ret)
 
         if (!*word || **word != mark)
                 return 0;
-        r = parse_digits(*word + 1, strlen(*word + 1), true, ret);
+        r = digits_parse(*word + 1, strlen(*word + 1), true, ret);
         *word = strsep(rest, " ");
         return r;
 }
@@ -108,12 +67,12 @@ static int parse_fixed(const char *word, PodmanPlace *place)
         uint64_t path, boot;
         size_t length = strlen(word);
 
-        if (length <= FIXED_DIGITS || parse_digits(word, PATH_DIGITS, false, &path) < 0 ||
-            parse_digits(word + PATH_DIGITS, PATH_DIGITS, false, &boot) < 0 ||
-            parse_digits(word + 2 * PATH_DIGITS, INODE_DIGITS, false, &place->inode) < 0 ||
-            parse_digits(word + 2 * PATH_DIGITS + INODE_DIGITS, LINE_DIGITS, false, &place->line) <
+        if (length <= FIXED_DIGITS || digits_parse(word, PATH_DIGITS, false, &path) < 0 ||
+            digits_parse(word + PATH_DIGITS, PATH_DIGITS, false, &boot) < 0 ||
+            digits_parse(word + 2 * PATH_DIGITS, INODE_DIGITS, false, &place->inode) < 0 ||
+            digits_parse(word + 2 * PATH_DIGITS + INODE_DIGITS, LINE_DIGITS, false, &place->line) <
                     0 ||
-            parse_digits(word + FIXED_DIGITS, length - FIXED_DIGITS, true, &place->offset) < 0)
+            digits_parse(word + FIXED_DIGITS, length - FIXED_DIGITS, true, &place->offset) < 0)
                 return -EINVAL;
 
         place->path = (uint32_t)path;

@@ -31,6 +31,7 @@ every client. A call that fails raises dbus.DBusException; see tap.raises.
 from __future__ import annotations
 
 import functools
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -70,6 +71,11 @@ class Event(NamedTuple):
     time_nsec: int
     seq: int
     details: dict[str, Any]
+
+
+def _escape(name: str) -> str:
+    """A name as part of an object's path, as sd_bus_path_encode() has it."""
+    return re.sub("[^A-Za-z0-9]", lambda match: f"_{ord(match[0]):02x}", name)
 
 
 class Page(NamedTuple):
@@ -331,7 +337,7 @@ class Client:
 
     def engine(self, name: str) -> dict[str, Any]:
         """The properties of one source."""
-        return self.get_all(interface=ENGINE, path=f"{PATH}/engine/{name}")
+        return self.get_all(interface=ENGINE, path=f"{PATH}/engine/{_escape(name)}")
 
     def introspect(self, path: str = PATH) -> ElementTree.Element:
         """What an object says of itself."""

@@ -107,6 +107,8 @@ class Service:
                 os.chown(path, *machine.ids(user))
         self._settings: dict[str, dict[str, Any]] = {
             "Log": {"Backend": journal.BACKEND, "Directory": self.history}}
+        # The journal may be that of the real machine, with events of its own.
+        self.configure(Podman={"Journal": "no"})
         self.configure(Podman=podman.settings() if podman else {"Enabled": "no"})
         self.configure(**(config or {}))
 
