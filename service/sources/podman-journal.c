@@ -27,6 +27,9 @@
 #define ENTRIES_PER_TURN 256
 #define NSEC_PER_TURN    (5 * NSEC_PER_MSEC)
 
+/* Entries that are read ahead at the start: more than come in an hour of many. */
+#define FORESEEN_MAX 20000
+
 /* How soon something that failed (no permission, say) is tried again. */
 #define RETRY_USEC UINT64_C(10000000)
 
@@ -53,6 +56,7 @@ typedef struct PodmanJournal {
         bool has_place;                   /* it ran before: what comes is not backlog */
         bool is_listening;                /* since before the journal was there: nor is this */
         bool has_boot;                    /* the view is on the place's boot */
+        bool has_foreseen;                /* what was there when we started */
         bool is_looking;                  /* a look was begun, and not ended */
         JournalPoint seen; /* the journal's newest entry when a look saw everything */
         bool has_seen;
@@ -401,6 +405,25 @@ static void set_absent(PodmanJournal *journal)
         source_set_state(&journal->source, SOURCE_ABSENT);
 }
 
+/* Reads ahead what is there when we start, for what only all of it tells. */
+static int foresee(PodmanJournal *journal)
+{
+        int r = 1;
+
+        for (unsigned n = 0; n < FORESEEN_MAX && r > 0; n++) {
+                r = podman_journal_view_next(&journal->view);
+                if (r <= 0)
+                        break;
+                r = podman_journal_view_read(&journal->view, &journal->entry);
+                if (r > 0 && is_wanted(journal))
+                        podman_foresee(journal->known, &journal->entry.fields);
+                if (r == 0 || r == -EBADMSG)
+                        r = 1;
+        }
+        return r < 0 ? r
+                     : podman_journal_view_begin(&journal->view, &journal->place, journal->cursor);
+}
+
 /* Returns 1, or 0 if there is nothing to look at. */
 static int begin_look(PodmanJournal *journal)
 {
@@ -414,6 +437,10 @@ static int begin_look(PodmanJournal *journal)
                 r = miss_place(journal);
                 if (r >= 0)
                         r = podman_journal_view_begin(&journal->view, &journal->place, "");
+        }
+        if (r > 0 && journal->known && journal->has_place && !journal->has_foreseen) {
+                journal->has_foreseen = true;
+                r = foresee(journal);
         }
         if (r == 0 || r == -ENOENT) {
                 journal->has_boot = false;

@@ -206,7 +206,7 @@ static Exec *only_missed(const PodmanExecs *execs, const ExecContainer *containe
                 Exec *exec = container->execs[i];
 
                 if (event->exec_id && strcmp(event->exec_id, exec->id) == 0)
-                        return is_missed(exec) ? exec : NULL;
+                        return exec->ended || exec->told ? NULL : exec;
                 if (is_missed(exec)) {
                         several |= found || (health && podman_execs_missed_since(execs, exec));
                         found = exec;

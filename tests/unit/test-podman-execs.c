@@ -125,8 +125,8 @@ static void scene_done(Scene *scene)
         free(scene->told);
 }
 
-static void line(Scene *scene, const char *status, bool has_code, int32_t code, ExecWriter writer,
-                 bool foreign)
+static void line(Scene *scene, const char *status, const char *exec, bool has_code, int32_t code,
+                 ExecWriter writer, bool foreign)
 {
         _cleanup_(event_unrefp) Event *event = NULL;
         PodmanVerdict verdict;
@@ -136,6 +136,7 @@ static void line(Scene *scene, const char *status, bool has_code, int32_t code, 
                                       .id = full_id('c'),
                                       .engine = "podman",
                                       .time_nsec = scene->nsec,
+                                      .exec_id = exec,
                                       .has_exit_code = has_code,
                                       .exit_code = code,
                                       .has_uid = foreign,
@@ -202,22 +203,24 @@ static void step(Scene *scene, const char *word)
         else if (IS("missed"))
                 podman_execs_missed(scene->execs);
         else if (IS("exec"))
-                line(scene, "exec", false, 0, EXEC_WRITER_UNKNOWN, foreign);
+                line(scene, "exec", NULL, false, 0, EXEC_WRITER_UNKNOWN, foreign);
         else if (IS("foresee"))
                 podman_foresee(&scene->known, &(EventFields){ .type = "container",
                                                               .status = "exec",
                                                               .id = container,
                                                               .time_nsec = scene->nsec });
         else if (IS("died"))
-                line(scene, "exec_died", true, code, EXEC_WRITER_UNKNOWN, foreign);
+                line(scene, "exec_died", NULL, true, code, EXEC_WRITER_UNKNOWN, foreign);
+        else if (IS("named"))
+                line(scene, "exec_died", exec, true, code, EXEC_WRITER_CLEANUP, foreign);
         else if (IS("front"))
-                line(scene, "exec_died", true, code, EXEC_WRITER_FRONT_END, foreign);
+                line(scene, "exec_died", NULL, true, code, EXEC_WRITER_FRONT_END, foreign);
         else if (IS("cleanup"))
-                line(scene, "exec_died", true, code, EXEC_WRITER_CLEANUP, foreign);
+                line(scene, "exec_died", NULL, true, code, EXEC_WRITER_CLEANUP, foreign);
         else if (IS("health"))
-                line(scene, "health_status", false, 0, EXEC_WRITER_UNKNOWN, foreign);
+                line(scene, "health_status", NULL, false, 0, EXEC_WRITER_UNKNOWN, foreign);
         else if (IS("dead"))
-                line(scene, "died", true, code, EXEC_WRITER_UNKNOWN, foreign);
+                line(scene, "died", NULL, true, code, EXEC_WRITER_UNKNOWN, foreign);
         else if (IS("box") || IS("oom"))
                 podman_deaths_exited(scene->deaths, container, code, scene->nsec, IS("oom"));
         else if (IS("had"))
@@ -321,6 +324,10 @@ static void test_missed_files(void)
         static const Row rows[] = {
                 { "Podman's word can only be about the one that was missed",
                   "made:A run:A exec gone:A died:6 died:6 long", "exec:A exec_died:A:6?" },
+                { "a word that names its session needs no proof",
+                  "made:A run:A exec made:B run:B exec gone:A gone:B named:A:1 named:B:2 named:B:2 "
+                  "long",
+                  "exec:A exec:B exec_died:A:1? exec_died:B:2?" },
                 { "nobody says anything", "made:A run:A exec gone:A wait",
                   "exec:A exec_died:A/no exit file was seen" },
                 { "two were missed: nobody knows which word is whose",
@@ -402,6 +409,8 @@ static void test_words_alone(void)
                 { "in parallel, by who wrote it",
                   "exec@ exec@ cleanup:0@ front:0@ cleanup:0@ front:0@",
                   "exec exec exec_died:0 exec_died:0" },
+                { "a user cannot name root's", "made:A run:A exec named:A:3@ exit:A:0 died:0",
+                  "exec:A exec_died:3 exec_died:A:0!" },
                 { "a user cannot end root's", "made:A run:A exec died:3@ exit:A:0 died:0",
                   "exec:A exec_died:3 exec_died:A:0!" },
                 { "nor end root's container", "made:A run:A exec dead:3@ long", "exec:A died:3" },
