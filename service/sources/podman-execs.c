@@ -455,6 +455,13 @@ uint64_t podman_execs_since(const PodmanExecs *execs)
         return since;
 }
 
+/* Whether it began, and the history does not have its end. A folder alone is of a start that may
+ * fail, or did; of what was made while we were not there nobody knows. */
+static bool is_open(const Exec *exec)
+{
+        return !exec->recorded && (exec->started || exec->start || !exec->birth_is_known);
+}
+
 int podman_execs_running(const PodmanExecs *execs, const char *id, char **ret)
 {
         const size_t n = strlen(id);
@@ -467,7 +474,7 @@ int podman_execs_running(const PodmanExecs *execs, const char *id, char **ret)
                 for (size_t k = 0; k < container->n_execs; k++) {
                         const Exec *exec = container->execs[k];
 
-                        if (exec->recorded || strncmp(exec->id, id, n) != 0)
+                        if (!is_open(exec) || strncmp(exec->id, id, n) != 0)
                                 continue;
                         if (found && strcmp(found, exec->id) != 0)
                                 return -ENOTUNIQ;

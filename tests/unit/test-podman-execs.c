@@ -453,8 +453,12 @@ static void test_running(void)
         free(id);
         tap_eq_int(podman_execs_running(scene.execs, "CCCCCCCCCCCC", &id), 0, "another does not");
         tap_eq_int(podman_execs_running(scene.execs, "", &id), -ENOTUNIQ, "several do");
+        play(&scene, "made:D");
+        tap_eq_int(podman_execs_running(scene.execs, "DDDDDDDDDDDD", &id), 0, "nor one to start");
         play(&scene, "exit:A:0");
         tap_eq_int(podman_execs_running(scene.execs, "AAAAAAAAAAAA", &id), 0, "it has ended");
+        play(&scene, "gone:D");
+        tap_eq_int(podman_execs_running(scene.execs, "DDDDDDDDDDDD", &id), 0, "nor what failed to");
         scene_done(&scene);
 }
 
