@@ -64,7 +64,9 @@ def a_container_that_dies_ends_its_execs(how: str) -> None:
 
         getattr(podman, how)("c1")
         check_signals(heard, codes)
-        equal([front.wait(patience(20)) for front in fronts], [KILLED] * 2, "the front ends")
+        said = {front.wait(patience(20)) for front in fronts}
+        # Podman's front end looks for the event with the session's ID, and there is none.
+        assert said <= {KILLED, 255 if how == "rm" else KILLED}, f"the front ends: {said}"
         if how != "rm":
             podman.rm("c1")
         heard.wait(status="remove", name="c1", deadline=20)
@@ -126,7 +128,7 @@ def a_front_end_that_is_killed_at_any_moment_makes_no_code_wrong() -> None:
         def run(_: Execs) -> None:
             item = execs.make_held()
             front = podman.begin("exec", execs.name, *item.words)
-            time.sleep(moment.uniform(0.02, 0.4))  # any moment will do
+            time.sleep(moment.uniform(0.05, 1.2))  # any moment will do
             front.kill()
             front.communicate()
             execs.release(item)

@@ -29,7 +29,7 @@ SEED = 20261123
 # Each kill may cost the code of what ends meanwhile, one exec of each stream and more while it is
 # away for longer: the exit file is gone when it is back. This is not what is expected, but what no
 # machine shall exceed.
-NOT_KNOWN_AT_MOST = 100
+NOT_KNOWN_AT_MOST = 60
 STORED, NOT_STORED = "with a store", "without a store"
 
 
