@@ -52,8 +52,8 @@ static int read_number(int folder, const char *name, int32_t *ret, struct stat *
 
 int conmon_file_read_code(int folder, const char *name, int32_t *ret_code, uint64_t *ret_nsec)
 {
-        struct stat st;
-        int32_t code;
+        struct stat st = {};
+        int32_t code = CODE_MIN;
         int r;
 
         r = read_number(folder, name, &code, &st);
@@ -72,7 +72,7 @@ int conmon_file_read_code(int folder, const char *name, int32_t *ret_code, uint6
 int conmon_file_read_pid(int folder, const char *name, pid_t *ret)
 {
         struct stat st;
-        int32_t pid;
+        int32_t pid = 0;
         int r;
 
         r = read_number(folder, name, &pid, &st);

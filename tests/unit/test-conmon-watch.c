@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/inotify.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -933,6 +934,34 @@ static void test_descriptors_that_are_none(void)
         tap_eq_str(told(scene), "!a/1 a/1=1", "it is good enough");
 }
 
+/* A disk that is mounted late, as inotify does not tell. In a mount namespace of one's own. */
+static void test_a_storage_that_is_mounted_over(void)
+{
+        _scene_ Scene *scene = scene_enter();
+
+        make_storage();
+        make_container("a");
+        make_session("a", "1");
+        scene_start(scene, -1);
+        told(scene);
+        if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+            mount("tmpfs", "storage", "tmpfs", 0, NULL) < 0) {
+                tap_skip("nothing can be mounted: %s", strerror(errno));
+                return;
+        }
+        folder("storage/overlay-containers");
+        make_container("b");
+        make_session("b", "2");
+        tap_eq_str(drained(scene), "-a/1 -a *b/2", "it is found when somebody asks");
+        end_session("b", "2", "3");
+        tap_eq_str(told(scene), "!b/2 b/2=3", "and followed");
+        must(umount2("storage", MNT_DETACH) == 0);
+        tap_ok(is_told(scene, "-b/2 -b"), "it is unmounted");
+        end_session("a", "1", "4");
+        conmon_watch_drain(scene->watch);
+        tap_ok(is_told(scene, "a/1=4"), "what was below it is there again");
+}
+
 static bool write_text(const char *path, const char *text)
 {
         _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -1051,6 +1080,7 @@ int main(void)
         test_a_restart();
         test_a_restart_that_misses_something();
         test_descriptors_that_are_none();
+        test_a_storage_that_is_mounted_over();
         test_too_few_watches();
         return tap_done();
 }

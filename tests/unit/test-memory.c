@@ -18,12 +18,14 @@
 #include "log/record-parser.h"
 #include "model/event-json.h"
 #include "model/filter.h"
+#include "sources/conmon-watch.h"
 #include "sources/path-watch.h"
 #include "sources/podman-config.h"
 #include "sources/podman-line.h"
 #include "sources/podman-log.h"
 #include "sources/podman-loss.h"
 #include "sources/podman-place.h"
+#include "sources/podman-storage.h"
 #include "tap.h"
 
 static unsigned countdown; /* 0: nothing fails */
@@ -459,6 +461,13 @@ static int find_podman_log(void)
         return podman_events_log_path(false, &path);
 }
 
+static int find_podman_storage(void)
+{
+        _cleanup_free_ char *path = NULL;
+
+        return podman_graph_root(false, &path);
+}
+
 static int find_place(void)
 {
         _cleanup_close_ int fd = file_of("a\nb\n", 4);
@@ -503,6 +512,42 @@ static int make_watch(void)
         return r;
 }
 
+static void on_made(const char *container, const char *session, uint64_t birth_nsec, bool was_there,
+                    void *userdata)
+{
+}
+
+static void on_missed(void *userdata)
+{
+}
+
+static void on_conmon_failed(const char *sentence, void *userdata)
+{
+        *(int *)userdata = -ENOMEM;
+}
+
+/* What cannot be remembered is told, and not left out in silence. */
+static int watch_conmon(void)
+{
+        int r, error = 0;
+        const ConmonListener listener = {
+                .made = on_made, .missed = on_missed, .failed = on_conmon_failed, .userdata = &error
+        };
+        _cleanup_(conmon_watch_freep) ConmonWatch *watch = NULL;
+        _cleanup_free_ char *folder = realpath(".", NULL);
+        char storage[PATH_MAX + 16];
+        sd_event *loop = NULL;
+
+        must(folder && sd_event_new(&loop) >= 0);
+        snprintf(storage, sizeof(storage), "%s/storage", folder);
+        r = conmon_watch_new(loop, storage, "/nowhere", -1, &listener, &watch);
+        if (r >= 0)
+                r = conmon_watch_start(watch);
+        watch = conmon_watch_free(watch);
+        sd_event_unref(loop);
+        return r < 0 ? r : error;
+}
+
 static int make_source(void)
 {
         const SourceSink sink = {};
@@ -531,6 +576,20 @@ static int look_at_exit_code(void)
         return r;
 }
 
+/* An exec session in the storage of watch_conmon(). */
+static void make_session(void)
+{
+        static const char *const folders[] = { "storage", "overlay-containers",
+                                               SAMPLE_ID, "userdata",
+                                               SAMPLE_ID, "exit" };
+        char path[PATH_MAX] = ".";
+
+        for (size_t i = 0; i < ELEMENTSOF(folders); i++) {
+                strcat(strcat(path, "/"), folders[i]);
+                must(mkdir(path, 0700) == 0);
+        }
+}
+
 static void test_the_rest(void)
 {
         _scratch_ Scratch scratch = scratch_enter();
@@ -538,8 +597,9 @@ static void test_the_rest(void)
         logging_set_target(LOG_TARGET_NULL);
         must(mkdir("eventsd.conf.d", 0700) == 0);
         file_write("eventsd.conf", "[Log]\nDirectory=/a\nMaxSize=1G\nSegmentSize=x\n");
-        file_write("eventsd.conf.d/1.conf",
-                   "[Podman]\nEventsLog=/b\nrubbish\n[Log]\nDirectory=/c\n");
+        file_write(
+                "eventsd.conf.d/1.conf",
+                "[Podman]\nEventsLog=/b\nGraphRoot=/b\nTmpDir=/b\nrubbish\n[Log]\nDirectory=/c\n");
         let_each_fail("the configuration", load_configuration);
         must(setenv("HOME", "/nowhere", 1) == 0 && setenv("XDG_STATE_HOME", "/nowhere", 1) == 0);
         must(unsetenv("XDG_CONFIG_HOME") == 0);
@@ -551,11 +611,17 @@ static void test_the_rest(void)
         file_write("containers.conf", "[engine]\ntmp_dir = \"/t\"\n");
         let_each_fail("where its folder is", find_podman_log);
 
+        file_write("storage.conf", "[storage]\ngraphroot = \"/x/$HOME\"\n");
+        must(setenv("CONTAINERS_STORAGE_CONF", "storage.conf", 1) == 0);
+        let_each_fail("where Podman's storage is", find_podman_storage);
+
         let_each_fail("a place that is looked for", find_place);
         let_each_fail("a place that is looked at", hold_place);
         /* What it tells of the time. */
         let_each_but(3, "a loss", make_loss);
         let_each_fail("a watch", make_watch);
+        make_session();
+        let_each_fail("what conmon leaves", watch_conmon);
         let_each_fail("a source", make_source);
         let_each_fail("an exit code", look_at_exit_code);
 }
