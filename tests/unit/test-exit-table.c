@@ -394,6 +394,129 @@ static void test_damage_under_a_log(void)
         tap_eq_int(ask_log(log, true, "x1"), 1, "and mended from the log");
 }
 
+/* ---- while the history shrinks ---- */
+
+/* Ends of execs, more than a step puts in; of containers "c", two, both in the first step. */
+#define N_ENDS     3000
+#define FIRST_DIED 10
+#define LAST_DIED  300
+
+#define SEGMENTS 4096
+#define SHRUNK   (64 * 1024)
+
+static void append_end(EventLog *log, unsigned seq)
+{
+        bool died = seq == FIRST_DIED || seq == LAST_DIED;
+        char exec_id[80];
+        const EventFields fields = { .type = "container",
+                                     .status = died ? "died" : "exec_died",
+                                     .id = "c",
+                                     .exec_id = died ? NULL : exec_id,
+                                     .time_nsec = SAMPLE_TIME + seq,
+                                     .exit_code = (int32_t)(seq % 251),
+                                     .has_exit_code = true };
+        _cleanup_event_ Event *event = NULL;
+        uint64_t got = 0;
+
+        snprintf(exec_id, sizeof(exec_id), "%064x", seq);
+        event = event_of(&fields);
+        must(eventlog_append(log, event, NULL, &got) == 0 && got == seq);
+}
+
+/* A history that is far too large, whose table has to be made again. */
+static EventLog *log_without_table(void)
+{
+        EventLog *log = history_open(SEGMENTS);
+
+        for (unsigned seq = 1; seq <= N_ENDS; seq++) {
+                append_end(log, seq);
+                if (seq % 5 == 0)
+                        must(eventlog_commit(log) == 0);
+        }
+        eventlog_free(log);
+        must(unlink(HISTORY "/" EXIT_TABLE_NAME) == 0);
+        log = history_new(SEGMENTS, SHRUNK);
+        must(eventlog_open(log) == 0);
+        return log;
+}
+
+static unsigned count_untold(EventLog *log)
+{
+        char exec_id[80];
+        unsigned n = 0;
+
+        for (unsigned seq = 1; seq <= N_ENDS; seq++) {
+                snprintf(exec_id, sizeof(exec_id), "%064x", seq);
+                n += seq != FIRST_DIED && seq != LAST_DIED &&
+                     ask_log(log, true, exec_id) != (int)(seq % 251);
+        }
+        return n;
+}
+
+/* Its reader is somewhere in the history when that goes from under it. */
+static void test_what_is_trimmed_meanwhile(void)
+{
+        for (unsigned n_steps = 0; n_steps <= 6; n_steps += 2) {
+                _scratch_ Scratch scratch = scratch_enter();
+                _cleanup_log_ EventLog *log = log_without_table();
+
+                for (unsigned n = 0; n < n_steps; n++)
+                        must(eventlog_tend(log) > 0);
+                must(count_untold(log) > 0);
+                must(history_trim(log) == 0 && eventlog_oldest_seq(log) > N_ENDS / 2);
+                tend(log);
+                tap_eq_u64(count_untold(log), 0,
+                           "%u steps, then what they did not come to is trimmed: all are told",
+                           n_steps);
+                tap_eq_int(ask_log(log, false, "c"), LAST_DIED % 251,
+                           "and the last of a container");
+
+                eventlog_free(TAKE_PTR(log));
+                log = history_open(SEGMENTS);
+                tend(log);
+                tap_eq_u64(count_untold(log), 0, "also after a restart");
+        }
+}
+
+/* A byte of the record of an event is another: nothing of it can be read. */
+static void damage_exit_record(unsigned seq)
+{
+        _cleanup_free_ char *text = NULL;
+        char path[300], mark[32];
+        struct dirent *entry;
+        DIR *folder = opendir(HISTORY);
+        size_t length;
+        char *found;
+
+        must(folder);
+        while ((entry = readdir(folder)))
+                if (strncmp(entry->d_name, "exits-", 6) == 0 && strstr(entry->d_name, ".log"))
+                        break;
+        must(entry);
+        snprintf(path, sizeof(path), HISTORY "/%s", entry->d_name);
+        closedir(folder);
+        snprintf(mark, sizeof(mark), "\"Seq\":%u,", seq);
+        text = file_read(path, &length);
+        must(text && (found = strstr(text, mark)));
+        found[1] = 's';
+        file_put(path, text, length, 0);
+}
+
+/* What is kept of what went is read from its start, and may have less than the table was told. */
+static void test_what_is_older_does_not_replace(void)
+{
+        _scratch_ Scratch scratch = scratch_enter();
+        _cleanup_log_ EventLog *log = log_without_table();
+
+        must(eventlog_tend(log) > 0 && eventlog_tend(log) > 0);
+        must(history_trim(log) == 0);
+        damage_exit_record(LAST_DIED);
+        tend(log);
+        tap_eq_u64(count_untold(log), 0, "of each exec session it tells the code");
+        tap_eq_int(ask_log(log, false, "c"), LAST_DIED % 251,
+                   "and of a container what it was told last");
+}
+
 /* The newest segment is gone, as after a restored backup. */
 static void test_a_log_that_lost_its_end(void)
 {
@@ -413,6 +536,8 @@ static void test_a_log_that_lost_its_end(void)
 
 int main(void)
 {
+        test_what_is_trimmed_meanwhile();
+        test_what_is_older_does_not_replace();
         test_a_log_that_lost_its_end();
         test_first_and_last_word();
         test_health_checks_are_not_in_it();
