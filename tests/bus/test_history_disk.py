@@ -10,9 +10,11 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import dbus
+
 from support import machine
 from support.bus import Bus
-from support.client import PROPERTIES, Client, wait_until
+from support.client import INTERFACE, NAME, PATH, PROPERTIES, Client, signature, wait_until
 from support.disk import Ext4, fill, mount, tmpfs
 from support.ledger import LOG_UNAVAILABLE, Ledger
 from support.service import Service
@@ -214,9 +216,9 @@ def an_unknown_key_is_only_warned_of() -> None:
 
 
 @contextlib.contextmanager
-def on(disk: Ext4, bus: Bus) -> Iterator[Service]:
+def on(disk: Ext4, bus: Bus, **bounds: str) -> Iterator[Service]:
     """A service whose history is on a disk."""
-    config = {"Log": {"SegmentSize": "4K"}}
+    config = {"Log": {"SegmentSize": "4K", **bounds}}
     with Service(bus, history=disk.folder / "history", config=config) as service:
         yield service
 
@@ -250,6 +252,65 @@ def a_power_cut_takes_nothing_that_was_answered() -> None:
             events = ledger.check(client)
             note(f"{cuts} power cuts, {len(events)} of {len(ledger.tried)} events, "
                  f"{len(list(service.history.glob('events-*.log')))} rotations")
+
+
+def end_execs(client: Client, numbers: range, answered: list[int]) -> None:
+    """Execs end, and nobody waits for the answers; every third is a health check's."""
+    for number in numbers:
+        details = {"exec_id": exec_id(number), "exit_code": dbus.Int32(number % 251),
+                   "evidence": "exit-file", "attributes": dbus.Dictionary({"pad": "x" * 300})}
+        if number % 3 == 0:
+            details["reason"] = "health_check"
+        client.connection.call_async(
+            NAME, PATH, INTERFACE, "Emit", signature("Emit"),
+            ("container", "exec_died", "c" * 64, "web", "", "test", 0, details),
+            answered.append, lambda error: answered.append(0), 100)
+
+
+def exec_id(number: int) -> str:
+    """The ID of an exec."""
+    return f"{number:012x}" + "0" * 52
+
+
+@test(deadline=120)
+def a_power_cut_takes_no_exit_code_that_was_signalled() -> None:
+    """Wherever it is by then: in the history, in what is kept of it, in the table of both."""
+    told: dict[int, int] = {}
+    cuts, batch = 12, 60
+    with Ext4() as disk, Bus() as bus:
+        client = bus.client()
+        heard = client.listen()
+
+        def learn() -> None:
+            for event in heard.events:
+                number = int(event.details["exec_id"][:12], 16)
+                equal(event.details["exit_code"], number % 251)
+                told[number] = event.details["exit_code"]
+
+        def check() -> None:
+            for number, code in told.items():
+                equal(client.exec_exit_code(exec_id(number)), code, f"exec {number}")
+
+        for cut in range(cuts):
+            with on(disk, bus, MaxSize="16K") as service:
+                check()
+                answered: list[int] = []
+                end_execs(client, range(cut * batch + 1, (cut + 1) * batch + 1), answered)
+                # Some answers are on their way, and some events not even written.
+                wait_until(lambda cut=cut, answered=answered: len(answered) > 4 * cut, "an answer")
+                learn()
+                disk.cut_power()
+                service.kill()
+            wait_until(lambda answered=answered: len(answered) == batch, "all to be answered")
+            heard.events.clear()
+            disk.restore_power()
+        with on(disk, bus, MaxSize="16K") as service:
+            check()
+            kept = len(client.history())
+            assert list(service.history.glob("exits-*.log"))
+            note(f"{cuts} power cuts, {len(told)} of {cuts * batch} execs were told, {kept} events "
+                 "are left")
+            assert len(told) > cuts * 5 and kept < len(told)
 
 
 if __name__ == "__main__":
