@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/heap.h"
@@ -164,6 +165,13 @@ static void requeue(Wanted *wanted)
         }
 }
 
+/* What ran, and may have ended. */
+static void look_again_for(Wanted *wanted)
+{
+        wanted->ran = true;
+        requeue(wanted);
+}
+
 /* It is in no state. */
 static Wanted *wanted_free(Wanted *wanted)
 {
@@ -233,6 +241,13 @@ static void finish(Wanted *wanted, const EventFields *event)
         set_state(wanted, WANTED_DONE);
 }
 
+/* Any user can log that an exec session of root's has ended: then the history is asked, which knows
+ * who else spoke of it. */
+static bool is_trusted(const EventFields *event)
+{
+        return !event->has_uid || event->uid == 0 || event->uid == getuid();
+}
+
 /* Whoever is being looked for finds the event by itself. */
 static void deliver(ExecWaits *waits, const EventFields *event)
 {
@@ -244,8 +259,12 @@ static void deliver(ExecWaits *waits, const EventFields *event)
         wanted = LIST_FIRST(waits->buckets + bucket_of(waits, event->exec_id));
         for (; wanted; wanted = next) {
                 next = LIST_NEXT(wanted, bucket);
-                if (wanted->state == WANTED_RUNS && strcmp(wanted->id, event->exec_id) == 0)
+                if (wanted->state != WANTED_RUNS || strcmp(wanted->id, event->exec_id) != 0)
+                        continue;
+                if (is_trusted(event))
                         finish(wanted, event);
+                else
+                        look_again_for(wanted);
         }
 }
 
@@ -279,10 +298,8 @@ static void look_again(ExecWaits *waits)
 {
         Wanted *wanted;
 
-        while ((wanted = TAILQ_FIRST(waits->lists + WANTED_RUNS))) {
-                wanted->ran = true;
-                requeue(wanted);
-        }
+        while ((wanted = TAILQ_FIRST(waits->lists + WANTED_RUNS)))
+                look_again_for(wanted);
         waits->follow = log_reader_free(waits->follow);
 }
 

@@ -52,7 +52,7 @@ typedef struct Scene {
 
 /* ---- the history ---- */
 
-static void append(Scene *scene, const char *status, const char *exec_id, int code)
+static void append_of(Scene *scene, uid_t uid, const char *status, const char *exec_id, int code)
 {
         const EventFields fields = {
                 .type = "container",
@@ -62,11 +62,18 @@ static void append(Scene *scene, const char *status, const char *exec_id, int co
                 .exec_id = exec_id,
                 .exit_code = code,
                 .has_exit_code = code >= 0,
+                .uid = uid,
+                .has_uid = true,
         };
         _cleanup_event_ Event *event = event_of(&fields);
         uint64_t seq;
 
         must(eventlog_append(scene->log, event, NULL, &seq) == 0);
+}
+
+static void append(Scene *scene, const char *status, const char *exec_id, int code)
+{
+        append_of(scene, 0, status, exec_id, code);
 }
 
 static void commit(Scene *scene)
@@ -256,6 +263,37 @@ static void test_a_prefix_of_one_that_runs_and_one_that_ended(void)
         tap_eq_str(call.answer, "InvalidArgs", "is ambiguous");
         call = ask(scene, ID_A2);
         tap_eq_str(call.answer, "3", "the whole ID is not");
+}
+
+/* Any user can write it into the journal. */
+static void test_a_user_s_word_does_not_end_what_is_root_s(void)
+{
+        _scratch_ Scratch scratch = scratch_enter();
+        _cleanup_scene_ Scene *scene = scene_new();
+        Call seen, told, users;
+
+        tell(scene, "exec", ID_B, -1);
+        append_of(scene, getuid() + 5, "exec", ID_A2, -1);
+        commit(scene);
+        scene->running = ID_A;
+        send_call(scene, ID_A, 0, &seen);
+        send_call(scene, ID_B, 0, &told);
+        send_call(scene, ID_A2, 0, &users);
+        run(scene);
+        append_of(scene, getuid() + 5, "exec_died", ID_A, 1);
+        append_of(scene, getuid() + 5, "exec_died", ID_B, 2);
+        append_of(scene, getuid() + 5, "exec_died", ID_A2, 3);
+        commit(scene);
+        run(scene);
+        tap_eq_str(seen.answer, "", "what the sources see running");
+        tap_eq_str(told.answer, "", "nor what root has told of");
+        tap_eq_str(users.answer, "3", "his own it does");
+        scene->running = NULL;
+        append(scene, "exec_died", ID_A, 4);
+        tell(scene, "exec_died", ID_B, 5);
+        run(scene);
+        tap_eq_str(seen.answer, "4", "root's word does");
+        tap_eq_str(told.answer, "5", "for both");
 }
 
 /* The source has seen the end, and so nothing runs; and the commit is still to come. */
@@ -540,6 +578,7 @@ int main(void)
 {
         test_what_runs_by_the_sources_is_waited_for();
         test_a_prefix_of_one_that_runs_and_one_that_ended();
+        test_a_user_s_word_does_not_end_what_is_root_s();
         test_an_end_that_is_not_committed_yet();
         test_ends_between_asking_and_waiting();
         test_one_that_begins_while_it_is_looked_for();
