@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/utf8.h"
@@ -214,25 +215,33 @@ static bool is_same(const char *a, const char *b)
         return a && b && strcmp(a, b) == 0;
 }
 
+/* Whose ID that is, by what counts of the history: not what other users say where our sources see
+ * it run. */
+static const char *told_id(const ExitCode *exit_code)
+{
+        bool trusted = exit_code->uid == 0 || exit_code->uid == getuid();
+
+        return exit_code->running && !trusted ? NULL : exit_code->full_id;
+}
+
+/* An end in the history is the last word: what was asked about before may have ended since. */
 ExitCodeState exit_code_state(const ExitCode *exit_code)
 {
-        const char *id = exit_code->id, *full_id = exit_code->full_id;
+        const char *id = exit_code->id, *full_id = told_id(exit_code);
         const char *running = exit_code->running;
         bool both = full_id && running;
 
         if (!is_same(full_id, id)) {
                 if (is_same(running, id))
                         return EXIT_CODE_RUNNING;
-                if (exit_code->ambiguous || exit_code->several_run ||
+                if ((full_id && exit_code->ambiguous) || exit_code->several_run ||
                     (both && !is_same(full_id, running)))
                         return EXIT_CODE_AMBIGUOUS;
         }
-        if (exit_code->known)
-                return EXIT_CODE_KNOWN;
-        if (is_same(full_id, running) || (running && !full_id))
+        if (full_id && exit_code->ended)
+                return exit_code->known ? EXIT_CODE_KNOWN : EXIT_CODE_UNKNOWN;
+        if (full_id || running)
                 return EXIT_CODE_RUNNING;
-        if (full_id)
-                return exit_code->ended ? EXIT_CODE_UNKNOWN : EXIT_CODE_RUNNING;
         return strlen(id) < ID_PREFIX_MIN ? EXIT_CODE_SHORT : EXIT_CODE_NONE;
 }
 
@@ -240,7 +249,7 @@ const char *exit_code_full_id(const ExitCode *exit_code)
 {
         if (is_same(exit_code->running, exit_code->id))
                 return exit_code->running;
-        return exit_code->full_id ? exit_code->full_id : exit_code->running;
+        return told_id(exit_code) ? exit_code->full_id : exit_code->running;
 }
 
 bool exit_code_is_unrecorded(const ExitCode *exit_code, EventLog *log)

@@ -338,6 +338,47 @@ static void test_ends_between_asking_and_waiting(void)
         tap_eq_u64(n_right, 12, "an end is found wherever it comes in between");
 }
 
+/* Lines that have the ID in them and are not about it, so that a question takes several turns. */
+static void fill(Scene *scene, unsigned n)
+{
+        const EventFields fields = {
+                .type = "container",
+                .status = "exec",
+                .name = "aaaaaaaaaaaa",
+                .engine = "test",
+                .exec_id = "aaaaaabbbbbb",
+        };
+        _cleanup_event_ Event *event = event_of(&fields);
+        uint64_t seq;
+
+        for (unsigned i = 0; i < n; i++)
+                must(eventlog_append(scene->log, event, NULL, &seq) == 0);
+        commit(scene);
+}
+
+/* The same of one that only the sources knew of, by the start of its ID: they said that it runs. */
+static void test_one_that_ends_while_it_is_looked_for(void)
+{
+        unsigned n_right = 0;
+
+        for (unsigned turns = 0; turns < 20; turns++) {
+                _scratch_ Scratch scratch = scratch_enter();
+                _cleanup_scene_ Scene *scene = scene_new();
+                Call call;
+
+                fill(scene, 2500);
+                scene->running = ID_A;
+                send_call(scene, "aaaaaaaaaaaa", 0, &call);
+                for (unsigned i = 0; i < turns; i++)
+                        must(sd_event_run(scene->loop, 0) >= 0);
+                scene->running = NULL;
+                tell(scene, "exec_died", ID_A, -1);
+                run(scene);
+                n_right += strcmp(call.answer, "ExitCodeUnknown") == 0;
+        }
+        tap_eq_u64(n_right, 20, "an end without a code is found wherever it comes in between");
+}
+
 static void test_one_that_begins_while_it_is_looked_for(void)
 {
         _scratch_ Scratch scratch = scratch_enter();
@@ -581,6 +622,7 @@ int main(void)
         test_a_user_s_word_does_not_end_what_is_root_s();
         test_an_end_that_is_not_committed_yet();
         test_ends_between_asking_and_waiting();
+        test_one_that_ends_while_it_is_looked_for();
         test_one_that_begins_while_it_is_looked_for();
         test_when_the_time_is_up();
         test_an_end_goes_before_the_time();
