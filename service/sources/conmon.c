@@ -110,6 +110,8 @@ static void on_turn(void *userdata)
                 n++;
         }
 
+        if (n == 0)
+                return;
         conmon->n_tellings -= n;
         memmove(conmon->tellings, conmon->tellings + n, conmon->n_tellings * sizeof(Telling));
 }
