@@ -746,6 +746,26 @@ static void test_hostile_folders(void)
         tap_eq_str(told(scene), "", "not even to look");
 }
 
+/* Between what inotify told and our look. */
+static void test_a_folder_that_becomes_a_link(void)
+{
+        _scene_ Scene *scene = scene_enter();
+        const char *session = "storage/overlay-containers/%%c/userdata/%%5";
+
+        make_storage();
+        make_container("c");
+        make_session("c", "5");
+        scene_start(scene, -1);
+        told(scene);
+        folder("elsewhere");
+        folder("elsewhere/exit");
+        file_write(path_of("elsewhere/exit/%%c"), "42");
+        end_session("c", "5", "7");
+        must(rename(path_of(session), path_of("%%5")) == 0);
+        must(symlink("../../../../elsewhere", path_of(session)) == 0);
+        tap_eq_str(told(scene), "!c/5 .c/5 -c/5", "nobody is led to another's file");
+}
+
 /* A folder that is two in the tree. */
 static void test_folders_that_change_names(void)
 {
@@ -1074,6 +1094,7 @@ int main(void)
         test_processes_that_cannot_be();
         test_hostile_files();
         test_hostile_folders();
+        test_a_folder_that_becomes_a_link();
         test_folders_that_change_names();
         test_an_overflow();
         test_one_who_talks_without_an_end();
