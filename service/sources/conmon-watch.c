@@ -29,8 +29,10 @@
 #define BURST         16
 #define INTERVAL_USEC 20000
 
-/* How soon it is tried again when there was no memory, or no watch, left. */
-#define RETRY_USEC UINT64_C(5000000)
+/* How soon it is tried again when there was no memory, or no watch, left: twice as late each time,
+ * for a look at all there is is some work. */
+#define RETRY_USEC     UINT64_C(5000000)
+#define RETRY_USEC_MAX UINT64_C(300000000)
 
 /* A root, and what waits for it while it is not there. */
 typedef struct Root {
@@ -46,6 +48,7 @@ struct ConmonWatch {
         bool was_kept;           /* it has heard what happened while we were away */
         sd_event_source *source; /* owned */
         sd_event_source *retry;  /* owned */
+        uint64_t retry_usec;     /* until the next */
         bool is_busy;            /* the listener is being told something */
 };
 
@@ -80,15 +83,24 @@ static void attach_both(ConmonWatch *watch, bool again)
 /* Arms the timer if something could not be watched that may be watched later. */
 static void retry_if_starved(ConmonWatch *watch)
 {
-        if (!watch->look.starved)
+        int enabled;
+
+        if (!watch->look.starved || sd_event_source_get_enabled(watch->retry, &enabled) != 0)
                 return;
-        sd_event_source_set_time_relative(watch->retry, RETRY_USEC);
+        sd_event_source_set_time_relative(watch->retry, watch->retry_usec);
         sd_event_source_set_enabled(watch->retry, SD_EVENT_ONESHOT);
+}
+
+/* What still fails is said again behind it. */
+static void tell_missed(ConmonWatch *watch)
+{
+        watch->look.listener.missed(watch->look.listener.userdata);
+        watch->look.told = false;
 }
 
 static void look_anew(ConmonWatch *watch)
 {
-        watch->look.listener.missed(watch->look.listener.userdata);
+        tell_missed(watch);
         watch->look.was_there = true;
         attach_both(watch, true);
         watch->look.was_there = false;
@@ -235,7 +247,9 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
         watch->look.starved = false;
         look_anew(watch);
         if (!watch->look.starved)
-                watch->look.told = false;
+                watch->retry_usec = RETRY_USEC;
+        else if (watch->retry_usec < RETRY_USEC_MAX)
+                watch->retry_usec *= 2;
         watch->is_busy = false;
         retry_if_starved(watch);
         return 0;
@@ -322,6 +336,7 @@ int conmon_watch_new(sd_event *loop, const char *graphroot, const char *tmp_dir,
                 return -ENOMEM;
         }
         watch->fd = -1;
+        watch->retry_usec = RETRY_USEC;
         watch->look = (ConmonLook){ .loop = loop,
                                     .listener = *listener,
                                     .folders.inotify = -1,
@@ -370,12 +385,12 @@ static void take_up(ConmonWatch *watch)
         look->settling = look->was_there = true;
         attach_both(watch, true);
         if (look->unseen)
-                look->listener.missed(look->listener.userdata);
+                tell_missed(watch);
         look->unseen = look->was_there = false;
         read_all(watch);
         look->settling = false;
         if (look->unseen)
-                look->listener.missed(look->listener.userdata);
+                tell_missed(watch);
         look->was_there = true;
         attach_both(watch, true);
         look->was_there = false;

@@ -74,8 +74,8 @@ typedef struct ConmonListener {
          */
         void (*missed)(void *userdata);
 
-        /* Something cannot be watched: a sentence for the administrator. Told when it begins; it is
-         * tried again, and missed() is called when it works. */
+        /* Something cannot be watched: a sentence for the administrator. It is tried again, less
+         * and less often: then missed() is called, and this again if it still fails. */
         void (*failed)(const char *sentence, void *userdata);
 
         void *userdata;

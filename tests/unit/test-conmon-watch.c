@@ -1024,7 +1024,7 @@ static void test_too_few_watches(void)
         make_session("a", "3");
         make_session("d", "4");
         told(scene);
-        tap_ok(!strstr(all + 2, "X"), "once");
+        tap_ok(!strchr(all, 'X'), "once");
         remove_container("b");
         remove_container("c");
         told(scene);
