@@ -107,7 +107,7 @@ def its_inotify_descriptor_is_kept() -> None:
 
 @test
 def what_ends_while_it_is_away_is_not_lost() -> None:
-    """The session is still there when the service comes back, or its end is told by what was kept."""
+    """The session is there when the service comes back, or its end waits in what was kept."""
     for number in range(KILLS):
         session = gated(f"away{number}", 30 + number)
         restarted(lambda number=number: (kill(), release(f"away{number}")))
