@@ -43,7 +43,7 @@ static uint64_t tick_nsec(void)
  * Sessions of a container start one after the other, and "exec" is written before the next one's
  * folder is made: so it is about the last that was made before it.
  */
-static Exec *last_made(const ExecContainer *container, uint64_t time_nsec)
+static Exec *last_made(const ExecContainer *container, uint64_t time_nsec, bool ahead)
 {
         const uint64_t margin = tick_nsec() + START_MIN_NSEC;
         Exec *last = NULL;
@@ -52,7 +52,7 @@ static Exec *last_made(const ExecContainer *container, uint64_t time_nsec)
                 Exec *exec = container->execs[i];
 
                 if (exec->start || exec->health_check || !exec->birth_is_known ||
-                    exec->birth_nsec + margin > time_nsec)
+                    (ahead && exec->is_foreseen) || exec->birth_nsec + margin > time_nsec)
                         continue;
                 if (!last || exec->birth_nsec >= last->birth_nsec)
                         last = exec;
@@ -66,24 +66,38 @@ static bool is_undated(const Exec *exec)
         return !exec->start && !exec->birth_is_known && !exec->told;
 }
 
-/* The first of those, if there are as many starts: none of these failed then. */
+/*
+ * The first of those, if there are as many starts, which then are theirs: none failed, and none is
+ * of a session that came and went before. One of which only its end was seen was made before all
+ * whose making was; of several such the order is not known.
+ */
 static Exec *first_undated(const ExecContainer *container)
 {
-        Exec *first = NULL;
-        size_t n = 0;
+        Exec *first = NULL, *earlier = NULL;
+        size_t n = 0, n_earlier = 0;
 
         for (size_t i = container->n_execs; i-- > 0;) {
-                if (!is_undated(container->execs[i]))
+                Exec *exec = container->execs[i];
+
+                if (!is_undated(exec))
                         continue;
-                first = container->execs[i];
                 n++;
+                if (exec->is_there) {
+                        first = exec;
+                } else {
+                        earlier = exec;
+                        n_earlier++;
+                }
         }
-        return n == 1 || n == container->n_foreseen ? first : NULL;
+        if (n_earlier > 1 || container->n_unplaced > 0 ||
+            (n != container->n_foreseen && (n != 1 || container->n_foreseen > 0)))
+                return NULL;
+        return earlier ? earlier : first;
 }
 
 static Exec *started_by(const ExecContainer *container, uint64_t time_nsec)
 {
-        Exec *last = last_made(container, time_nsec);
+        Exec *last = last_made(container, time_nsec, false);
 
         return last ? last : first_undated(container);
 }
@@ -91,13 +105,19 @@ static Exec *started_by(const ExecContainer *container, uint64_t time_nsec)
 void podman_foresee(const PodmanKnowledge *knowledge, const EventFields *event)
 {
         ExecContainer *container;
+        Exec *last;
 
         if (!knowledge->execs || strcmp(event->type, "container") != 0 ||
             strcmp(event->status, "exec") != 0 || !is_own(knowledge->execs, event))
                 return;
         container = exec_book_container(podman_execs_book(knowledge->execs),
                                         podman_execs_uid(knowledge->execs), event->id);
-        if (container && !last_made(container, event->time_nsec))
+        if (!container)
+                return;
+        last = last_made(container, event->time_nsec, true);
+        if (last)
+                last->is_foreseen = true;
+        else
                 container->n_foreseen++;
 }
 
