@@ -14,7 +14,7 @@ import time
 from collections import Counter
 
 import dbus
-from support.client import settle, wait_until
+from support.client import wait_until
 from support.guest import Exec, Podman, Unit, podman_on_journald
 from support.tap import equal, main, note, test
 
@@ -85,9 +85,13 @@ def killed_during_execs_it_tells_the_code_or_that_it_is_not_known() -> None:
          f"{service.show('NFileDescriptorStore')} descriptors kept")
     podman.rm("c1")
     wait_until(lambda: client.history(f"container={container}", "event=remove"), "the end")
-    settle()
 
-    answers = {done.id: answer(client, done.id) for done in execs}
+    def answers_of_all() -> dict[str, int | str]:
+        """Empty while the service still waits for what may be told of one."""
+        given = {done.id: answer(client, done.id) for done in execs}
+        return {} if "ExecRunning" in given.values() else given
+
+    answers = wait_until(answers_of_all, "an end of each", 20)
     known = [done for done in execs if answers[done.id] == done.code]
     unknown = [done for done in execs if answers[done.id] == "ExitCodeUnknown"]
     note(f"{len(known)} codes, {len(unknown)} ExitCodeUnknown")
