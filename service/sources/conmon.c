@@ -269,6 +269,13 @@ static int on_timer(sd_event_source *timer, uint64_t usec, void *userdata)
 
 /* ---- what the files tell ---- */
 
+/* There may be more to read of what Podman writes; the journal says so late. */
+static void look(Conmon *conmon)
+{
+        if (!conmon->is_starting)
+                conmon->source.sink.look(&conmon->source, conmon->source.sink.userdata);
+}
+
 static void on_made(const char *container, const char *session, uint64_t birth_nsec, bool was_there,
                     void *userdata)
 {
@@ -290,9 +297,8 @@ static void on_exited(const char *container, const char *session, int32_t code, 
         Conmon *conmon = userdata;
 
         podman_execs_exited(conmon->execs, container, session, code, time_nsec);
-        /* Its start is written by now, or will be in a moment; the journal says so late. */
-        if (!conmon->is_starting)
-                conmon->source.sink.look(&conmon->source, conmon->source.sink.userdata);
+        /* Its start is written by now, or will be in a moment. */
+        look(conmon);
 }
 
 static void on_process_ended(const char *container, const char *session, void *userdata)
@@ -304,9 +310,11 @@ static void on_process_ended(const char *container, const char *session, void *u
 
 static void on_gone(const char *container, const char *session, void *userdata)
 {
-        const Conmon *conmon = userdata;
+        Conmon *conmon = userdata;
 
         podman_execs_gone(conmon->execs, container, session);
+        /* All that Podman has to say is written before that: if the file was missed, it counts. */
+        look(conmon);
 }
 
 static void on_container_exited(const char *container, int32_t code, uint64_t time_nsec, bool oom,
