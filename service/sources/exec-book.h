@@ -39,8 +39,9 @@ typedef struct Exec {
         bool gone;  /* its folder is */
         bool ended; /* with a code that conmon wrote */
         bool health_check;
-        bool told;     /* that it ended is given to the history, and */
-        bool recorded; /* taken by it */
+        uint64_t health_nsec; /* when a health check had a result that may be its; 0: never */
+        bool told;            /* that it ended is given to the history, and */
+        bool recorded;        /* taken by it */
         int32_t code;
         uint64_t end_nsec;
         unsigned n_words;       /* of the engine about its ending */

@@ -368,13 +368,12 @@ void podman_execs_container_ended(PodmanExecs *execs, const char *id)
 
 /* ---- decisions ---- */
 
-/* The result of a health check follows its end, and no "exec" went before it. */
+/* Podman tells the result of a health check about when conmon writes its file, before or after, and
+ * writes no "exec" of it. */
 static bool is_health_check(const Exec *exec)
 {
-        const uint64_t health = exec->container->health_nsec;
-
-        return !exec->start && health + NSEC_PER_MSEC >= exec->end_nsec &&
-               health <= exec->end_nsec + EXEC_SETTLE_USEC * 1000;
+        return !exec->start && exec->health_nsec > 0 &&
+               exec->health_nsec + EXEC_SETTLE_USEC * 1000 >= exec->end_nsec;
 }
 
 /* It waited long enough. Returns false if it is to be forgotten. */

@@ -360,8 +360,16 @@ static void note_health(PodmanExecs *execs, const EventFields *event)
         ExecContainer *container =
                 exec_book_container(podman_execs_book(execs), podman_execs_uid(execs), event->id);
 
-        if (container && is_own(execs, event))
-                container->health_nsec = event->time_nsec;
+        if (!container || !is_own(execs, event))
+                return;
+        container->health_nsec = event->time_nsec;
+        for (size_t i = 0; i < container->n_execs; i++) {
+                Exec *exec = container->execs[i];
+
+                if (!exec->start && !exec->told &&
+                    (!exec->ended || event->time_nsec <= exec->end_nsec + EXEC_SETTLE_USEC * 1000))
+                        exec->health_nsec = event->time_nsec;
+        }
 }
 
 /* ---- all ---- */
@@ -382,6 +390,8 @@ void podman_judge(const PodmanKnowledge *knowledge, const EventFields *event, Ex
                 judge_start(knowledge->execs, event, ret);
         else if (strcmp(event->status, "exec_died") == 0)
                 judge_end(knowledge->execs, event, writer, ret);
+        else if (strcmp(event->status, "health_status") == 0 && is_own(knowledge->execs, event))
+                podman_execs_drain(knowledge->execs);
 }
 
 void podman_verdict_apply(const PodmanKnowledge *knowledge, const PodmanVerdict *verdict,
