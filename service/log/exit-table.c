@@ -261,6 +261,11 @@ bool exit_table_must_grow(const ExitTable *table)
         return table->larger || table->n_entries >= (uint64_t)table->n_buckets * BUCKET_FILL;
 }
 
+bool exit_table_is_growing(const ExitTable *table)
+{
+        return table->larger;
+}
+
 int exit_table_grow(ExitTable *table, int directory_fd)
 {
         int r;
@@ -360,6 +365,11 @@ ExitTable *exit_table_free(ExitTable *table)
         exit_table_free(table->larger);
         free(table);
         return NULL;
+}
+
+uint64_t exit_table_n_entries(const ExitTable *table)
+{
+        return table->n_entries;
 }
 
 uint64_t exit_table_synced_seq(const ExitTable *table)

@@ -13,6 +13,9 @@
  * The file is a header and buckets, blocks with checksums (log/block-file.h) that are written in
  * place. It is synced before its header says up to which number all endings are in it; what was
  * put in later may be lost in a crash, and is put in again.
+ *
+ * Nothing is taken out: an ending that is gone from the log is still told, until the table is made
+ * again, as it is before it gets much larger than what is kept (log/exits.h).
  */
 
 #include <stdbool.h>
@@ -50,11 +53,17 @@ static inline void exit_table_freep(ExitTable **table)
         exit_table_free(*table);
 }
 
+/* How many endings are in it; fewer after a crash. */
+uint64_t exit_table_n_entries(const ExitTable *table);
+
 /* All endings up to this number are in the table, durably. */
 uint64_t exit_table_synced_seq(const ExitTable *table);
 
 /* It is rather full, or growing: nothing may be put in yet. */
 bool exit_table_must_grow(const ExitTable *table);
+
+/* It is being copied to a larger one. */
+bool exit_table_is_growing(const ExitTable *table);
 
 /* Does a step of growing if it must. Returns 1 if there is more of it, 0, or negative errno. */
 int exit_table_grow(ExitTable *table, int directory_fd);

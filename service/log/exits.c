@@ -13,6 +13,10 @@
 /* Records that are looked at in one step: a millisecond or two. */
 #define RECORDS_PER_STEP 500
 
+/* A table that has to grow is made again if it has so many times as many endings as can be kept: it
+ * will be less than half full then, and not soon again too full. */
+#define GONE_FACTOR 2
+
 struct Exits {
         EventLog *log;    /* weak */
         ExitTable *table; /* owned; NULL: it cannot be had */
@@ -58,6 +62,21 @@ static void give_up(Exits *exits, int error)
         unlinkat(logfile_directory_fd(exits->log), EXIT_TABLE_NAME, 0);
         if (open_table(exits) < 0)
                 exits->table = exit_table_free(exits->table);
+}
+
+/* Whether it would grow for endings that are not kept any more. */
+static bool is_mostly_gone(const Exits *exits)
+{
+        return exit_table_must_grow(exits->table) && !exit_table_is_growing(exits->table) &&
+               exit_table_n_entries(exits->table) / GONE_FACTOR >
+                       logfile_total_size(exits->log) / RECORD_SIZE_MIN;
+}
+
+static int make_again(Exits *exits)
+{
+        exits->table = exit_table_free(exits->table);
+        unlinkat(logfile_directory_fd(exits->log), EXIT_TABLE_NAME, 0);
+        return open_table(exits);
 }
 
 int exits_new(EventLog *log, Exits **ret)
@@ -200,6 +219,10 @@ int exits_tend(Exits *exits)
 
         if (!exits->table)
                 return 0;
+        if (is_mostly_gone(exits)) {
+                r = make_again(exits);
+                return r < 0 ? 0 : 1;
+        }
         r = exit_table_grow(exits->table, logfile_directory_fd(exits->log));
         if (r == 0)
                 r = feed(exits);

@@ -4,7 +4,8 @@
 /*
  * Exits: answers how an exec session or a container ended from the table of exit codes
  * (log/exit-table.h), which it fills with what is committed. What it was not told, being new, or
- * because the table was being made larger, it reads from the log.
+ * because the table was being made larger, it reads from the log. When most of what is in the table
+ * must be gone from there, the table is made again instead of larger.
  */
 
 #include <stdint.h>

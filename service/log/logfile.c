@@ -590,6 +590,13 @@ static uint64_t logfile_size(EventLog *base)
         return store_size(&log->store);
 }
 
+uint64_t logfile_total_size(const EventLog *base)
+{
+        const Logfile *log = (const Logfile *)base;
+
+        return store_total_size(&log->store);
+}
+
 int logfile_directory_fd(const EventLog *base)
 {
         const Logfile *log = (const Logfile *)base;

@@ -29,6 +29,9 @@ int logfile_directory_fd(const EventLog *log);
 const Segment *logfile_segment_after(const EventLog *log, uint64_t first_seq);
 const Segment *logfile_segment_of(const EventLog *log, uint64_t seq);
 
+/* Bytes of all that is kept, events and exit codes. */
+uint64_t logfile_total_size(const EventLog *log);
+
 /* As store_segment_for(). */
 const Segment *logfile_segment_for(EventLog *log, uint64_t first_seq, const IndexPlan *plan,
                                    uint64_t *passed);

@@ -33,6 +33,15 @@ void store_report_damage(Store *store, uint64_t segment_id, uint64_t offset)
                      offset);
 }
 
+uint64_t store_total_size(const Store *store)
+{
+        uint64_t size = store_size(store);
+
+        for (size_t i = 0; i < store->n_exits; i++)
+                size += store->exits[i].size;
+        return size;
+}
+
 uint64_t store_size(const Store *store)
 {
         uint64_t size = 0;

@@ -10,7 +10,8 @@
 
 #include "log/store.h"
 
-uint64_t store_size(const Store *store); /* bytes of all segments but those of exit codes */
+uint64_t store_size(const Store *store);       /* bytes of all segments but those of exit codes */
+uint64_t store_total_size(const Store *store); /* bytes of those, too */
 
 /* The segment that a number is in, and the one behind the one that starts with a number. NULL if
  * there is none; valid until the store changes. */

@@ -89,19 +89,9 @@ static uint64_t believed_free(Trimmer *trimmer, uint64_t measured)
         return believed > measured ? believed : measured;
 }
 
-/* Bytes of everything that is kept. */
-static uint64_t total_size(const Store *store)
-{
-        uint64_t size = store_size(store);
-
-        for (size_t i = 0; i < store->n_exits; i++)
-                size += store->exits[i].size;
-        return size;
-}
-
 static void count_freed(Trimmer *trimmer, uint64_t size_before)
 {
-        uint64_t size = total_size(trimmer->store);
+        uint64_t size = store_total_size(trimmer->store);
 
         if (size >= size_before)
                 return;
@@ -293,7 +283,7 @@ static int give_up(Trimmer *trimmer, int error)
 
 static int go_on(Trimmer *trimmer)
 {
-        uint64_t size_before = total_size(trimmer->store);
+        uint64_t size_before = store_total_size(trimmer->store);
         int r;
 
         r = rewrite_run(trimmer->rewrite);

@@ -402,7 +402,7 @@ static void test_damage_under_a_log(void)
 #define LAST_DIED  300
 
 #define SEGMENTS 4096
-#define SHRUNK   (64 * 1024)
+#define SHRUNK   (32 * 1024)
 
 static void append_end(EventLog *log, unsigned seq)
 {
@@ -440,16 +440,21 @@ static EventLog *log_without_table(void)
         return log;
 }
 
-static unsigned count_untold(EventLog *log)
+static int ask_exec(EventLog *log, unsigned seq)
 {
         char exec_id[80];
+
+        snprintf(exec_id, sizeof(exec_id), "%064x", seq);
+        return ask_log(log, true, exec_id);
+}
+
+static unsigned count_untold(EventLog *log)
+{
         unsigned n = 0;
 
-        for (unsigned seq = 1; seq <= N_ENDS; seq++) {
-                snprintf(exec_id, sizeof(exec_id), "%064x", seq);
+        for (unsigned seq = 1; seq <= N_ENDS; seq++)
                 n += seq != FIRST_DIED && seq != LAST_DIED &&
-                     ask_log(log, true, exec_id) != (int)(seq % 251);
-        }
+                     ask_exec(log, seq) != (int)(seq % 251);
         return n;
 }
 
@@ -517,6 +522,45 @@ static void test_what_is_older_does_not_replace(void)
                    "and of a container what it was told last");
 }
 
+/* Its file, in buckets. */
+static unsigned table_size(void)
+{
+        struct stat st;
+
+        must(stat(HISTORY "/" EXIT_TABLE_NAME, &st) == 0);
+        return (unsigned)(st.st_size / 512) - 1;
+}
+
+/* It never forgets, and would grow for ever. */
+static void test_what_is_gone_does_not_make_it_grow(void)
+{
+        _scratch_ Scratch scratch = scratch_enter();
+        _cleanup_log_ EventLog *log = log_without_table();
+        unsigned before;
+
+        must(history_trim(log) == 0);
+        tend(log);
+        before = table_size();
+        tap_ok(before == 128 && count_untold(log) == 0, "all are told, in %u buckets", before);
+
+        /* As time goes by; here all of it at once. */
+        eventlog_free(TAKE_PTR(log));
+        must(system("rm " HISTORY "/exits*.log") == 0);
+        log = history_open(SEGMENTS);
+        tend(log);
+        tap_eq_u64(count_untold(log), 0, "what is gone is told all the same");
+        for (unsigned seq = N_ENDS + 1; seq <= N_ENDS + 300; seq++) {
+                append_end(log, seq);
+                must(eventlog_commit(log) == 0);
+        }
+        tend(log);
+        tap_ok(table_size() < before, "until it would have to grow: it has %u", table_size());
+        tap_ok(ask_exec(log, N_ENDS + 300) == (N_ENDS + 300) % 251 &&
+                       ask_exec(log, N_ENDS) == N_ENDS % 251,
+               "what is there is told");
+        tap_eq_int(ask_exec(log, 1), -2, "what is not is not");
+}
+
 /* The newest segment is gone, as after a restored backup. */
 static void test_a_log_that_lost_its_end(void)
 {
@@ -538,6 +582,7 @@ int main(void)
 {
         test_what_is_trimmed_meanwhile();
         test_what_is_older_does_not_replace();
+        test_what_is_gone_does_not_make_it_grow();
         test_a_log_that_lost_its_end();
         test_first_and_last_word();
         test_health_checks_are_not_in_it();
