@@ -69,6 +69,8 @@ class Storm:
             event["attributes"]["odd"] = "x" * self.random.randrange(6000)
         if status == "exec_died":
             event["exec_id"] = exec_id(which)
+            if pick() < 0.4:
+                event["reason"] = "health_check"
         if status in ("exec_died", "died"):
             event["exit_code"] = self.random.randrange(256)
         self.events.append(event)
@@ -84,6 +86,8 @@ class Storm:
             details["exit_code"] = dbus.Int32(event["exit_code"])
         if event["status"] == THINNED:
             details["health_status"] = "healthy"
+        if "reason" in event:
+            details["reason"] = event["reason"]
         self.waiting += 1
 
         def on_answer(seq: int) -> None:
@@ -103,9 +107,15 @@ class Storm:
         equal(self.known.setdefault(seq, event["which"]), event["which"],
               f"{seq} was used twice: now for")
         if "exec_id" in event:
-            self.codes[event["exec_id"]] = event["exit_code"]
+            if not is_thinned(event):
+                self.codes[event["exec_id"]] = event["exit_code"]
         elif event["status"] == "died" and self.deaths.get(event["id"], (0, 0))[0] <= seq:
             self.deaths[event["id"]] = (seq, event["exit_code"])
+
+
+def is_thinned(event: dict[str, Any]) -> bool:
+    """Whether it goes before what is rare."""
+    return event["status"] == THINNED or "reason" in event
 
 
 def fits(event: dict[str, Any], terms: tuple[str, ...]) -> bool:
@@ -157,7 +167,7 @@ def check_all(storm: Storm, client: Client) -> int:
     for seq, which in found.items():
         storm.learn(seq, storm.events[which])
     lost = [seq for seq, which in storm.known.items()
-            if seq >= oldest > 0 and storm.events[which]["status"] != THINNED and seq not in found]
+            if seq >= oldest > 0 and not is_thinned(storm.events[which]) and seq not in found]
     equal(lost, [], f"rare, not older than {oldest}, and gone")
     return len(events)
 
