@@ -262,7 +262,7 @@ static int run(Context *c, int argc, char *argv[])
                 .propagate = command_has_option(argc, argv, "h", options, OPTION_PROPAGATE),
                 .timeout_usec = UINT64_MAX,
         };
-        ExitKind kind;
+        ExitKind kind = EXIT_EXEC;
         int code = 0, status;
 
         status = take_arguments(c, &a, argc, argv);

@@ -333,7 +333,9 @@ def a_service_that_is_not_there() -> None:
 def who_may_not_read_is_told_how_to(broker: str) -> None:
     with Bus(broker) as bus, Service(bus):
         bus.client().emit()
-        for command in (("events",), ("query",), ("status",), ("exit-code", CONTAINER)):
+        for command in (("events",), ("query",), ("status",), ("exit-code", CONTAINER), ("wait",),
+                        ("wait", "--timeout=0"), ("cursor",), ("exit-code", "--wait", CONTAINER),
+                        ("exit-code", "--wait=0", "--container", CONTAINER)):
             refused(bus, *command, user=machine.STRANGER, status=1,
                     says=f"usermod -aG containers-events {machine.STRANGER}")
         refused(bus, "emit", "system", "refresh", user=machine.READER, status=1,
@@ -373,8 +375,8 @@ def mistakes_are_named_before_any_output() -> None:
                           ["emit", "container", "died", "--attribute", wrong]):
             refused(bus, *arguments, says='x=\\xff" is not UTF-8')
         assert "Usage: cevctl" in run(bus, status=2).stderr
-        for command in ("events", "query", "timeline", "exit-code", "emit", "export",
-                        "import", "status", "version"):
+        for command in ("events", "query", "wait", "timeline", "exit-code", "emit", "export",
+                        "import", "cursor", "status", "version"):
             help_text = run(bus, command, "--help").stdout
             assert help_text.startswith(f"Usage: cevctl {command}"), help_text
             equal(run(bus, "help", command).stdout, help_text)

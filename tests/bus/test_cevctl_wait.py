@@ -216,6 +216,21 @@ def a_bus_that_ends_is_an_error() -> None:
             waiter.end(1, says="The system bus cannot be used")
 
 
+@test(deadline=180)
+def more_wait_than_may_ask_at_once() -> None:
+    """Each event makes all of them ask, and of a user 16 questions are answered at once."""
+    with scene() as (bus, _, client):
+        place = cursor(bus)
+        with contextlib.ExitStack() as stack:
+            waiters = [stack.enter_context(Waiter(bus, "wait", *SEQ, *WEB, "--after", place,
+                                                  user=machine.READER)) for _ in range(40)]
+            for number in range(300):
+                client.emit(name=f"other{number}")
+            seq = client.emit(name="web")
+            for waiter in waiters:
+                equal(waiter.end(deadline=60), f"{seq}\n")
+
+
 # ---- the time ----
 
 @test

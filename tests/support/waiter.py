@@ -20,6 +20,7 @@ import pty
 import subprocess
 from typing import TYPE_CHECKING
 
+from support import machine
 from support.service import REPORT, cevctl
 from support.tap import equal, patience
 
@@ -32,10 +33,14 @@ SANITIZED = {"ASAN_OPTIONS": "detect_leaks=1:exitcode=99", "UBSAN_OPTIONS": "pri
 class Waiter:
     """A process, which is not left behind."""
 
-    def __init__(self, bus: Bus, *arguments: str,
-                 environment: dict[str, str] | None = None) -> None:
+    def __init__(self, bus: Bus, *arguments: str, environment: dict[str, str] | None = None,
+                 user: str = machine.ROOT) -> None:
+        command = [cevctl(), *arguments]
+        if user != machine.ROOT:
+            uid, gid = machine.ids(user)
+            command = ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--init-groups", *command]
         self.process = subprocess.Popen(
-            [cevctl(), *arguments], text=True,
+            command, text=True,
             env={**(environment or bus.environment), **SANITIZED}, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
