@@ -155,7 +155,7 @@ static int on_beat(sd_event_source *source, uint64_t usec, void *userdata)
 
 /* ---- the run ---- */
 
-static int block_signals(void)
+static int block_signals(sigset_t *ret_before)
 {
         sigset_t set;
 
@@ -165,7 +165,7 @@ static int block_signals(void)
         sigemptyset(&set);
         sigaddset(&set, SIGINT);
         sigaddset(&set, SIGTERM);
-        return sigprocmask(SIG_BLOCK, &set, NULL) < 0 ? -errno : 0;
+        return sigprocmask(SIG_BLOCK, &set, ret_before) < 0 ? -errno : 0;
 }
 
 static int add_timers(Vigil *v)
@@ -190,9 +190,7 @@ static int start(Vigil *v)
 {
         int r;
 
-        r = block_signals();
-        if (r >= 0)
-                r = sd_event_new(&v->loop);
+        r = sd_event_new(&v->loop);
         if (r >= 0)
                 r = sd_event_add_signal(v->loop, NULL, SIGINT, on_signal, v);
         if (r >= 0)
@@ -234,14 +232,16 @@ int vigil_run(const Context *c, const VigilOptions *options, const VigilHandler 
               void *userdata)
 {
         Vigil v = { .context = c, .options = options };
+        sigset_t before;
         int r;
 
-        r = start(&v);
-        if (r < 0) {
-                sd_event_unref(v.loop);
+        r = block_signals(&before);
+        if (r < 0)
                 return command_error(r, "Cannot start");
-        }
-        for (;;) {
+        r = start(&v);
+        if (r < 0)
+                vigil_finish(&v, command_error(r, "Cannot start"));
+        while (!v.ended) {
                 watch(&v, handler, userdata);
                 if (v.ended)
                         break;
@@ -251,5 +251,7 @@ int vigil_run(const Context *c, const VigilOptions *options, const VigilHandler 
                 (void)usleep(RECONNECT_USEC);
         }
         sd_event_unref(v.loop);
+        /* What is still to be done can be interrupted as in any program. */
+        (void)sigprocmask(SIG_SETMASK, &before, NULL);
         return v.status;
 }

@@ -450,6 +450,20 @@ def a_signal_is_no_answer(which: tuple[str, int]) -> None:
         equal(waiter.end(-number), "")
 
 
+@test
+def a_signal_is_heard_while_it_asks_for_the_event() -> None:
+    with scene() as (bus, _, client):
+        end(client, "exec")
+        proxy = Proxy(bus)
+        proxy.hold("Query")
+        with Waiter(bus, "exit-code", "--wait", "--json", EXEC,
+                    environment=proxy.environment) as waiter:
+            proxy.wait_until_held()
+            waiter.signal(signal.SIGINT)
+            equal(waiter.end(-signal.SIGINT), "")
+        proxy.release()
+
+
 @test(each=KINDS)
 def a_terminal_shows_how_long_it_has_taken(kind: str) -> None:
     with scene() as (bus, _, client):
