@@ -16,6 +16,7 @@
 #include "model/timestamp.h"
 #include "sources/path-watch.h"
 #include "sources/podman-entry.h"
+#include "sources/podman-journal-files.h"
 #include "sources/podman-journal-place.h"
 #include "sources/podman-journal-view.h"
 #include "sources/podman-loss.h"
@@ -33,9 +34,6 @@
 /* How soon something that failed (no permission, say) is tried again. */
 #define RETRY_USEC UINT64_C(10000000)
 
-/* Where journald keeps its files, in a folder that has the machine's ID. */
-static const char *const folders[] = { "/run/log/journal", "/var/log/journal" };
-
 typedef struct PodmanJournal {
         Source source;
         const PodmanKnowledge *known; /* weak; NULL: nothing */
@@ -46,9 +44,9 @@ typedef struct PodmanJournal {
         PodmanEntry entry;
         sd_event_source *io;      /* owned: what journald tells; NULL: not open */
         sd_event_source *timeout; /* owned: where it cannot tell (a network's disk) */
-        PathWatch *watches[ELEMENTSOF(folders)]; /* owned: folders that are not there yet */
-        sd_event_source *retry;                  /* owned */
-        Turn turn;                               /* reads some */
+        PathWatch *watches[PODMAN_JOURNAL_FOLDERS]; /* owned: folders that are not there yet */
+        sd_event_source *retry;                     /* owned */
+        Turn turn;                                  /* reads some */
 
         PodmanJournalPlace place;         /* the entry that was looked at last */
         char cursor[JOURNAL_CURSOR_SIZE]; /* of that entry, or "" */
@@ -60,6 +58,8 @@ typedef struct PodmanJournal {
         bool is_looking;                  /* a look was begun, and not ended */
         JournalPoint seen; /* the journal's newest entry when a look saw everything */
         bool has_seen;
+        bool has_other_files; /* since it was looked whether all of them are read */
+        int n_left_out;       /* that were told */
 
         unsigned n_refused;              /* entries, in this turn */
         char refused[SOURCE_ERROR_SIZE]; /* why the last of them was */
@@ -391,6 +391,40 @@ static int change_boot(PodmanJournal *journal)
         return 1;
 }
 
+/* ---- the journal ---- */
+
+/* Where journald cannot tell, on a network's disk, sd-journal says when to look again. */
+static int set_timeout(PodmanJournal *journal)
+{
+        uint64_t usec;
+        int r;
+
+        r = sd_journal_get_timeout(journal->view.journal, &usec);
+        if (r < 0)
+                return r;
+        if (usec == UINT64_MAX)
+                return sd_event_source_set_enabled(journal->timeout, SD_EVENT_OFF);
+        r = sd_event_source_set_time(journal->timeout, usec);
+        return r < 0 ? r : sd_event_source_set_enabled(journal->timeout, SD_EVENT_ONESHOT);
+}
+
+static void process(PodmanJournal *journal)
+{
+        int r;
+
+        r = sd_journal_process(journal->view.journal);
+        if (r == SD_JOURNAL_INVALIDATE) {
+                journal->is_looking = false;
+                journal->has_other_files = true;
+        }
+        if (r >= 0)
+                r = set_timeout(journal);
+        if (r < 0)
+                fail(journal, "followed", r);
+        else
+                schedule(journal);
+}
+
 /* ---- looks ---- */
 
 static void set_absent(PodmanJournal *journal)
@@ -400,8 +434,8 @@ static void set_absent(PodmanJournal *journal)
                 return;
 
         snprintf(journal->source.last_error, sizeof(journal->source.last_error),
-                 "There is no journal that may be read below \"%s\" and \"%s\".", folders[0],
-                 folders[1]);
+                 "There is no journal that may be read below \"%s\" and \"%s\".",
+                 podman_journal_folders[0], podman_journal_folders[1]);
         source_set_state(&journal->source, SOURCE_ABSENT);
 }
 
@@ -461,6 +495,30 @@ static int begin_look(PodmanJournal *journal)
         return 1;
 }
 
+/* Tells of files that are damaged. What was made just now is open when sd-journal has heard of it.
+ */
+static void check_files(PodmanJournal *journal)
+{
+        char path[PATH_MAX];
+        int n;
+
+        if (!journal->has_other_files)
+                return;
+        journal->has_other_files = false;
+        n = podman_journal_files_left_out(journal->user, path);
+        if (n > 0 && n != journal->n_left_out) {
+                process(journal);
+                n = podman_journal_files_left_out(journal->user, path);
+        }
+        if (n > 0 && n != journal->n_left_out)
+                source_set_error(&journal->source,
+                                 "%d files of the journal are not read, for they are damaged or "
+                                 "may not be read: \"%s\".",
+                                 n, path);
+        if (n >= 0)
+                journal->n_left_out = n;
+}
+
 static int end_look(PodmanJournal *journal)
 {
         int r;
@@ -468,6 +526,9 @@ static int end_look(PodmanJournal *journal)
         journal->is_looking = false;
         journal->seen = journal->view.newest;
         journal->has_seen = true;
+        check_files(journal);
+        if (!journal->view.journal) /* it failed meanwhile */
+                return 0;
         r = journal->view.has_more ? 1 : change_boot(journal);
         if (r < 0)
                 return r;
@@ -478,37 +539,7 @@ static int end_look(PodmanJournal *journal)
         return 0;
 }
 
-/* ---- the journal ---- */
-
-/* Where journald cannot tell, on a network's disk, sd-journal says when to look again. */
-static int set_timeout(PodmanJournal *journal)
-{
-        uint64_t usec;
-        int r;
-
-        r = sd_journal_get_timeout(journal->view.journal, &usec);
-        if (r < 0)
-                return r;
-        if (usec == UINT64_MAX)
-                return sd_event_source_set_enabled(journal->timeout, SD_EVENT_OFF);
-        r = sd_event_source_set_time(journal->timeout, usec);
-        return r < 0 ? r : sd_event_source_set_enabled(journal->timeout, SD_EVENT_ONESHOT);
-}
-
-static void process(PodmanJournal *journal)
-{
-        int r;
-
-        r = sd_journal_process(journal->view.journal);
-        if (r == SD_JOURNAL_INVALIDATE)
-                journal->is_looking = false;
-        if (r >= 0)
-                r = set_timeout(journal);
-        if (r < 0)
-                fail(journal, "followed", r);
-        else
-                schedule(journal);
-}
+/* ---- what wakes us ---- */
 
 static int on_journal(sd_event_source *s, int fd, uint32_t events, void *userdata)
 {
@@ -541,6 +572,7 @@ static int open_view(PodmanJournal *journal)
                 r = set_timeout(journal);
         if (r < 0)
                 close_view(journal);
+        journal->has_other_files = true;
         return r;
 }
 
@@ -679,22 +711,16 @@ static int add_event_sources(PodmanJournal *journal)
         return sd_event_source_set_enabled(journal->timeout, SD_EVENT_OFF);
 }
 
-/* Without an ID of the machine journald does not run, and the watch is on what cannot be. */
 static int add_watches(PodmanJournal *journal)
 {
-        sd_id128_t machine = SD_ID128_NULL;
-        char id[SD_ID128_STRING_MAX];
-
-        (void)sd_id128_get_machine(&machine);
-        sd_id128_to_string(machine, id);
-        for (size_t i = 0; i < ELEMENTSOF(journal->watches); i++) {
+        for (unsigned i = 0; i < ELEMENTSOF(journal->watches); i++) {
                 _cleanup_free_ char *path = NULL;
                 int r;
 
-                if (asprintf(&path, "%s/%s", folders[i], id) < 0)
-                        return -ENOMEM;
-                r = path_watch_new(journal->source.loop, path, on_folder, journal,
-                                   journal->watches + i);
+                r = podman_journal_folder(i, &path);
+                if (r >= 0)
+                        r = path_watch_new(journal->source.loop, path, on_folder, journal,
+                                           journal->watches + i);
                 if (r < 0)
                         return r;
         }

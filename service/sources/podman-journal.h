@@ -6,8 +6,8 @@
  * themselves where systemd runs: of one user, or of all users of the machine, each event with its
  * "uid".
  *
- * It has no file of its own to follow, but what journald tells: of new entries, within a quarter of
- * a second, and of files that come and go. How entries are found in their order stands in
+ * It has no file of its own to follow, but what journald tells: of new entries, within half a
+ * second, and of files that come and go. How entries are found in their order stands in
  * sources/podman-journal-view.h, how one is read in sources/podman-entry.h.
  *
  * When it runs for the first time, what was logged in this boot is backlog, as all of Podman's own

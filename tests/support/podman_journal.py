@@ -7,7 +7,6 @@ them.
     writer.write(uid=1000, Status="died")    # of somebody else's; fields as in events.log
     writer.truth                             # what write() wrote: (line of events.log, uid)
     writer.send({"MESSAGE": "hello"})        # any entry, with SYSLOG_IDENTIFIER=podman
-    expected_from(line, uid)                 # the Event that the service must make, with seq 0
     same(events, writer.truth), sound(client, writer.truth)     # as in support.podman_scene
 
     with disk(), Journal(PERSISTENT):        # a journal on a disk of its own
@@ -84,12 +83,6 @@ def fields_of(line: str) -> dict[str, str]:
     return fields
 
 
-def expected_from(line: str, uid: int) -> Event:
-    """As expected(), of the Podman of that user."""
-    event = expected(line)
-    return event._replace(details={**event.details, "uid": uid})
-
-
 class JournalWriter:
     """Logs as any number of Podmans would."""
 
@@ -140,7 +133,7 @@ class JournalWriter:
 def same(events: list[Event], truth: list[tuple[str, int]]) -> None:
     """Fails with the first difference."""
     for number, (event, one) in enumerate(zip(without_seq(events), truth), start=1):
-        equal(event, expected_from(*one), f"event {number}")
+        equal(event, expected(*one), f"event {number}")
     equal(len(events), len(truth), "number of events")
     equal([event.seq for event in events], list(range(1, len(events) + 1)), "seq")
 
