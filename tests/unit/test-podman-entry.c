@@ -209,6 +209,8 @@ static void test_a_nul_in_a_field(void)
         tap_eq_int(podman_entry_put(&entry, "", 0), 0, "nor is nothing");
 }
 
+#define THE_ID "PODMAN_ID=" SAMPLE_ID
+
 static void test_who_wrote_it(void)
 {
         static const struct {
@@ -234,13 +236,9 @@ static void test_who_wrote_it(void)
 
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
                 const char *const fields[FIELDS_MAX] = {
-                        EVERY,
-                        SENT,
-                        "PODMAN_EVENT=exec_died",
-                        rows[i].exe,
-                        rows[i].comm,
-                        rows[i].cmdline,
-                        "PODMAN_ID=" SAMPLE_ID,
+                        EVERY,       SENT,         "PODMAN_EVENT=exec_died",
+                        rows[i].exe, rows[i].comm, rows[i].cmdline,
+                        THE_ID,
                 };
 
                 must(read_fields(fields) == 1);
