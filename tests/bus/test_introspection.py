@@ -64,10 +64,12 @@ def the_service_says_what_its_xml_says() -> None:
 
 @test
 def a_source_says_what_its_xml_says() -> None:
-    with Bus() as bus, Podman() as podman, Service(bus, podman=podman):
+    with Bus() as bus, Podman() as podman, \
+            Service(bus, podman=podman, config={"Podman": {"Journal": "yes"}}):
         client = bus.client()
-        equal(set(client.engines()), {f"{PATH}/engine/conmon", f"{PATH}/engine/podman"})
-        for path in client.engines():
+        paths = sorted(client.engines())
+        equal(paths, [f"{PATH}/engine/{name}" for name in ("conmon", "podman", "podman_2djournal")])
+        for path in paths:
             same(client.introspect(path), ENGINE)
 
 

@@ -21,6 +21,8 @@
 #include "sources/conmon-watch.h"
 #include "sources/path-watch.h"
 #include "sources/podman-config.h"
+#include "sources/podman-entry.h"
+#include "sources/podman-journal.h"
 #include "sources/podman-line.h"
 #include "sources/podman-log.h"
 #include "sources/podman-loss.h"
@@ -164,6 +166,32 @@ static int parse_podman_line(void)
         _cleanup_event_ Event *event = NULL;
 
         return podman_line_parse(&scanner, podman, sizeof(podman) - 1, 0, false, &event);
+}
+
+static int parse_podman_entry(void)
+{
+        static const char *const fields[] = {
+                "PODMAN_TYPE=container",
+                "PODMAN_EVENT=died",
+                "PODMAN_TIME=1970-01-01T00:00:00Z",
+                "_UID=0",
+                "_TRANSPORT=journal",
+                "PODMAN_LABELS={\"a\":\"b\\u0000\"}",
+                "PODMAN_HEALTH_LOG=x",
+                "PODMAN_HEALTH_FAILING_STREAK=1",
+        };
+        static const char name[] = "PODMAN_NAME=a\0b";
+        PodmanEntry entry = {};
+        int r;
+
+        podman_entry_begin(&entry);
+        r = podman_entry_put(&entry, name, sizeof(name) - 1);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(fields); i++)
+                r = podman_entry_put(&entry, fields[i], strlen(fields[i]));
+        if (r >= 0)
+                r = podman_entry_read(&entry);
+        podman_entry_done(&entry);
+        return r < 0 ? r : 0;
 }
 
 static int read_json(void)
@@ -315,6 +343,7 @@ static void test_model(void)
         let_each_fail("an event", make_event);
         let_each_fail("an event that has to be cleaned", make_clean_event);
         let_each_fail("a line of Podman", parse_podman_line);
+        let_each_fail("an entry of Podman's", parse_podman_entry);
         let_each_fail("JSON that is read", read_json);
         let_each_fail("JSON that is written", write_json);
         let_each_fail("a record that is written", format_record);
@@ -562,6 +591,20 @@ static int make_source(void)
         return r;
 }
 
+static int make_journal_source(void)
+{
+        const SourceSink sink = {};
+        sd_event *loop = NULL;
+        Source *source = NULL;
+        int r;
+
+        must(sd_event_new(&loop) >= 0);
+        r = podman_journal_new(true, loop, &sink, NULL, &source);
+        source_freep(&source);
+        sd_event_unref(loop);
+        return r;
+}
+
 static int look_at_exit_code(void)
 {
         const EventFields fields = { .type = "container", .status = "died", .id = SAMPLE_ID };
@@ -623,6 +666,7 @@ static void test_the_rest(void)
         make_session();
         let_each_fail("what conmon leaves", watch_conmon);
         let_each_fail("a source", make_source);
+        let_each_fail("the journal's", make_journal_source);
         let_each_fail("an exit code", look_at_exit_code);
 }
 

@@ -209,7 +209,7 @@ static void test_a_nul_in_a_field(void)
         tap_eq_int(podman_entry_put(&entry, "", 0), 0, "nor is nothing");
 }
 
-#define THE_ID "PODMAN_ID=" SAMPLE_ID
+static const char the_id[] = "PODMAN_ID=" SAMPLE_ID;
 
 static void test_who_wrote_it(void)
 {
@@ -238,7 +238,7 @@ static void test_who_wrote_it(void)
                 const char *const fields[FIELDS_MAX] = {
                         EVERY,       SENT,         "PODMAN_EVENT=exec_died",
                         rows[i].exe, rows[i].comm, rows[i].cmdline,
-                        THE_ID,
+                        the_id,
                 };
 
                 must(read_fields(fields) == 1);
