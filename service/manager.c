@@ -343,6 +343,12 @@ static int add_conmon(Manager *manager)
         }
         options.kept_fd = TAKE_FD(kept_fd);
         r = conmon_new(&options, manager->loop, &sink, &manager->conmon);
+        if (r == -EINVAL) {
+                log_warning("Podman's storage \"%s\" or its folder \"%s\" is no absolute path: "
+                            "exit files are not read.",
+                            options.graphroot, options.tmp_dir);
+                return 0;
+        }
         if (r < 0)
                 return r;
 

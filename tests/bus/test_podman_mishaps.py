@@ -7,9 +7,12 @@ import os
 import shutil
 import signal
 
+from support import machine
+from support.bus import Bus
 from support.client import settle, wait_until
 from support.podman_log import Writer, expected, without_seq
 from support.podman_scene import is_lost, scene, sound, wait_for
+from support.service import Service
 from support.tap import equal, main, test
 
 
@@ -180,6 +183,15 @@ def an_event_that_is_too_large_loses_labels_and_nothing_else() -> None:
         assert 0 < len(large.details["attributes"]) < 10_000
         equal(large[:7], expected(writer.truth[0])[:7])
         equal(without_seq([small]), [expected(writer.truth[1])])
+
+
+@test(each=["storage", "~/storage", "$NOTHING"])
+def a_storage_without_an_absolute_path_is_said(path: str) -> None:
+    file = machine.folder("configuration") / "storage.conf"
+    file.write_text(f'[storage]\ngraphroot = "{path}"\n')
+    with Bus() as bus, Service(bus, config={"Podman": {"Enabled": "yes", "EventsLog": "/run/none"}},
+                               environment={"CONTAINERS_STORAGE_CONF": str(file)}) as service:
+        assert "is no absolute path: exit files are not read" in service.log()
 
 
 if __name__ == "__main__":
