@@ -30,6 +30,14 @@ typedef enum Phase {
         FOLLOWING,
 } Phase;
 
+/* Of the events that are followed, besides the ID. */
+static const char *const fixed_filters[] = { "type=container", "event=create",  "event=start",
+                                             "event=restart",  "event=restore", "event=died",
+                                             "event=remove" };
+
+#define N_FIXED_FILTERS (sizeof(fixed_filters) / sizeof(fixed_filters[0]))
+#define N_FILTERS       (N_FIXED_FILTERS + 1)
+
 typedef struct ExitWait {
         const Context *context;
         const ExitWaitOptions *options;
@@ -40,7 +48,8 @@ typedef struct ExitWait {
         Insist *insist; /* owned; of this connection */
         Follow *follow; /* owned; of this connection */
 
-        char *id_filter; /* owned; of following */
+        char *id_filter; /* owned */
+        const char *filters[N_FILTERS + 1];
         ContainerEnd end;
         bool live;    /* the past was read */
         char *cursor; /* owned; where following has come to, or NULL */
@@ -155,10 +164,7 @@ static int follow(ExitWait *w)
                 .notice = on_notice,
                 .end = on_follow_end,
         };
-        const char *const filters[] = { "type=container", "event=create",  "event=start",
-                                        "event=restart",  "event=restore", "event=died",
-                                        "event=remove",   w->id_filter,    NULL };
-        FollowOptions options = { .start = FOLLOW_TIME, .filters = filters, .follow = true };
+        FollowOptions options = { .start = FOLLOW_TIME, .filters = w->filters, .follow = true };
 
         if (w->cursor) {
                 free(w->start);
@@ -309,6 +315,8 @@ int exit_wait(const Context *c, const ExitWaitOptions *options, ExitKind *ret_ki
         if (asprintf(&late, "\"%s\" has not ended in that time.", options->id) < 0 ||
             asprintf(&w.id_filter, "id=%s", options->id) < 0)
                 return command_error(-ENOMEM, "Cannot start");
+        memcpy(w.filters, fixed_filters, sizeof(fixed_filters));
+        w.filters[N_FIXED_FILTERS] = w.id_filter;
         vigil.late = late;
         status = vigil_run(c, &vigil, &handler, &w);
         if (status != STATUS_OK)

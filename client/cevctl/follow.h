@@ -71,7 +71,7 @@ typedef struct FollowHandler {
         void (*end)(int result, const sd_bus_error *error, void *userdata);
 } FollowHandler;
 
-/* The handler and the strings in the options must outlive the object. */
+/* The handler, the strings in the options and the list of filters must outlive the object. */
 int follow_new(sd_bus *bus, const FollowOptions *options, const FollowHandler *handler,
                void *userdata, Follow **ret);
 Follow *follow_free(Follow *f);

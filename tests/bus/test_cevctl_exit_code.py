@@ -233,6 +233,30 @@ def a_service_that_is_killed_is_asked_again(which: tuple[str, str]) -> None:
         equal(waiter.end(), "8\n")
 
 
+@test(each=BROKERS, deadline=180)
+def many_wait_over_many_restarts(broker: str) -> None:
+    """Whatever they were doing when the service went, each gets its own code."""
+    with scene(broker) as (bus, service, client), contextlib.ExitStack() as stack:
+        waiters = []
+        for number in range(20):
+            whose = f"{number:064x}"
+            if number % 2:
+                client.emit(status="start", id=whose)
+            else:
+                client.emit(status="exec", id=CONTAINER, details={"exec_id": whose})
+            proxy = Proxy(bus)
+            waiters.append(stack.enter_context(Waiter(
+                bus, "exit-code", "--wait", "--propagate", whose, environment=proxy.environment)))
+            proxy.wait_for("ContainerExitCode" if number % 2 else "WaitExecExit")
+        for number in range(20):
+            end(client, KINDS[number % 2], 100 + number, f"{number:064x}")
+            if number % 4 == 3:
+                service.kill()
+                service.start()
+        for number, waiter in enumerate(waiters):
+            equal(waiter.end(100 + number, deadline=60), f"{100 + number}\n")
+
+
 @test(each=KINDS, deadline=120)
 def a_service_that_was_stopped_is_waited_for(kind: str) -> None:
     """And not started: its administrator has stopped it."""
