@@ -46,8 +46,10 @@ int exit_event_find(const Context *c, ExitKind kind, const char *id, int code, j
         Search s = { .kind = kind, .code = code };
         int r, status;
 
-        if (asprintf(&filter, "%s=%s", kind == EXIT_EXEC ? "exec" : "id", id) < 0)
+        if (asprintf(&filter, "%s=%s", kind == EXIT_EXEC ? "exec" : "id", id) < 0) {
+                filter = NULL;
                 return command_error(-ENOMEM, "Cannot ask for the event");
+        }
 
         const char *const exec[] = { filter, "type=container", "event=exec_died", NULL };
         const char *const container[] = { filter, "type=container", "event=died", "event=remove",

@@ -312,8 +312,11 @@ int exit_wait(const Context *c, const ExitWaitOptions *options, ExitKind *ret_ki
         };
         int status;
 
-        if (asprintf(&late, "\"%s\" has not ended in that time.", options->id) < 0 ||
-            asprintf(&w.id_filter, "id=%s", options->id) < 0)
+        if (asprintf(&late, "\"%s\" has not ended in that time.", options->id) < 0)
+                late = NULL;
+        if (asprintf(&w.id_filter, "id=%s", options->id) < 0)
+                w.id_filter = NULL;
+        if (!late || !w.id_filter)
                 return command_error(-ENOMEM, "Cannot start");
         memcpy(w.filters, fixed_filters, sizeof(fixed_filters));
         w.filters[N_FIXED_FILTERS] = w.id_filter;

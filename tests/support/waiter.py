@@ -27,7 +27,8 @@ from support.tap import equal, patience
 if TYPE_CHECKING:
     from support.bus import Bus
 
-SANITIZED = {"ASAN_OPTIONS": "detect_leaks=1:exitcode=99", "UBSAN_OPTIONS": "print_stacktrace=1"}
+SANITIZED = {"ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:exitcode=99",
+             "UBSAN_OPTIONS": "print_stacktrace=1"}
 
 
 class Waiter:
