@@ -75,6 +75,23 @@ def events_of_every_user_are_heard() -> None:
                source["Received"]), ("podman", "journal", "live", "", 15))
 
 
+@test
+def a_user_s_service_hears_the_user_s_own() -> None:
+    wrapper = ["sh", "-c", 'exec "$@" --user', "sh"]
+    with disk(), Journal(PERSISTENT), Bus() as bus:
+        variables = {"DBUS_SESSION_BUS_ADDRESS": bus.address, "HOME": str(machine.folder("home"))}
+        with Service(bus, config=LISTENING, wrapper=wrapper, environment=variables) as service:
+            client, writer, others = bus.client(), JournalWriter(), JournalWriter()
+            for _ in range(10):
+                writer.write(3)
+                others.write(3, uid=1000)
+            sound(client, writer.truth)
+            service.restart()
+            others.write(5, uid=1000)
+            writer.write(3)
+            sound(client, writer.truth)
+
+
 KINDS = {
     "a death": {"Status": "died", "ContainerExitCode": 137, "OOMKilled": True},
     "a death with 0, up to 4.9": {"Status": "died"},
