@@ -207,12 +207,20 @@ static bool is_wanted(const PodmanJournal *journal)
         return !journal->user || journal->entry.fields.uid == journal->uid;
 }
 
+/* While the journal moves from memory to the disk, an entry is in two files. */
+static bool was_looked_at(const PodmanJournal *journal)
+{
+        const JournalPoint *present = &journal->view.present;
+
+        return present->usec < journal->place.usec ||
+               (present->usec == journal->place.usec && present->hash == journal->place.entry);
+}
+
 static int take_entry(PodmanJournal *journal)
 {
         int r;
 
-        /* The journal was taken apart and put together again, as when it moves to the disk. */
-        if (journal->view.present.usec < journal->place.usec) {
+        if (was_looked_at(journal)) {
                 journal->source.duplicates++;
                 return 0;
         }
