@@ -30,6 +30,10 @@
 /* At the end of a position: the record's own time. */
 #define TIME_SIGN '@'
 
+/* At its start, where there was a word before it: the record's own engine, which follows Seq. */
+#define ENGINE_SIGN ' '
+#define ENGINE_MARK ",\"Engine\":\""
+
 /* ,"CRC":"01234567"} */
 #define CRC_MARK   ",\"CRC\":\""
 #define CRC_DIGITS 8
@@ -68,7 +72,17 @@ static bool position_is_plain(const char *position)
                     *p == '\\')
                         return false;
 
-        return position[length - 1] != TIME_SIGN;
+        return position[0] != ENGINE_SIGN && position[length - 1] != TIME_SIGN;
+}
+
+/* How much of the position there is before the space behind the event's own engine; 0 if another
+ * word comes first. */
+static size_t length_of_engine(const char *position, const char *engine)
+{
+        size_t length = strlen(engine);
+
+        return strncmp(position, engine, length) == 0 && position[length] == ENGINE_SIGN ? length
+                                                                                         : 0;
 }
 
 /* How much of the position there is before the event's own time, which ends it; 0 if another word
@@ -84,12 +98,16 @@ static size_t length_before_time(const char *position, uint64_t time_nsec)
         return (size_t)(space - position);
 }
 
-static void put_position(Buffer *buffer, const char *position, uint64_t time_nsec)
+static void put_position(Buffer *buffer, const char *position, const EventFields *event)
 {
-        size_t length = length_before_time(position, time_nsec);
+        size_t start = length_of_engine(position, event->engine),
+               length = length_before_time(position, event->time_nsec);
 
+        /* The time is a word of its own, behind the one space that there may be. */
+        if (start == length)
+                start = 0;
         buffer_put_literal(buffer, POSITION_MARK);
-        buffer_put(buffer, position, length > 0 ? length : strlen(position));
+        buffer_put(buffer, position + start, (length > 0 ? length : strlen(position)) - start);
         if (length > 0)
                 buffer_put(buffer, &(char){ TIME_SIGN }, 1);
         buffer_put_literal(buffer, "\"");
@@ -97,13 +115,13 @@ static void put_position(Buffer *buffer, const char *position, uint64_t time_nse
 
 /* Opens the end of the object that starts there again, and adds position, checksum and end of line.
  */
-static int seal_line(Buffer *buffer, size_t start, const char *position, uint64_t time_nsec)
+static int seal_line(Buffer *buffer, size_t start, const char *position, const EventFields *event)
 {
         char digits[CRC_DIGITS];
 
         buffer->size--; /* "}" */
         if (position)
-                put_position(buffer, position, time_nsec);
+                put_position(buffer, position, event);
         if (!buffer->failed)
                 checksum_digits(buffer->data + start, buffer->size - start, digits);
         buffer_put_literal(buffer, CRC_MARK);
@@ -123,7 +141,7 @@ int record_put(Buffer *buffer, const Event *event, uint64_t seq, const char *pos
         if (r < 0)
                 return r;
 
-        return seal_line(buffer, start, position, event_fields(event)->time_nsec);
+        return seal_line(buffer, start, position, event_fields(event));
 }
 
 /* Hands the buffer over as a string. */
@@ -234,6 +252,32 @@ static bool own_time(const char *line, size_t length, uint64_t *ret)
         return timestamp_parse(text, ret) >= 0;
 }
 
+/* Puts the engine before its sign. */
+static bool prefix_engine(const char *line, size_t length, char position[static POSITION_SIZE])
+{
+        const char *end = line + length, *start, *quote;
+        size_t n;
+
+        if (position[0] != ENGINE_SIGN)
+                return true;
+        if (find_seq(line, end, &start) == 0)
+                return false;
+        while (start < end && *start >= '0' && *start <= '9')
+                start++;
+        if ((size_t)(end - start) < sizeof(ENGINE_MARK) - 1 ||
+            memcmp(start, ENGINE_MARK, sizeof(ENGINE_MARK) - 1) != 0)
+                return false;
+        start += sizeof(ENGINE_MARK) - 1;
+        quote = memchr(start, '"', (size_t)(end - start));
+        n = quote ? (size_t)(quote - start) : 0;
+        if (n == 0 || n + strlen(position) >= POSITION_SIZE)
+                return false;
+
+        memmove(position + n, position, strlen(position) + 1);
+        memcpy(position, start, n);
+        return true;
+}
+
 /* Puts the time in the place of its sign. */
 static bool complete_position(const char *line, size_t length, char position[static POSITION_SIZE])
 {
@@ -335,7 +379,8 @@ bool record_position(const char *line, size_t length, char position[static POSIT
 
         memcpy(found, start, (size_t)(end - start));
         found[end - start] = '\0';
-        if (!complete_position(line, (size_t)(start - line), found))
+        if (!complete_position(line, (size_t)(start - line), found) ||
+            !prefix_engine(line, (size_t)(start - line), found))
                 return false;
 
         memcpy(position, found, sizeof(found));
@@ -424,7 +469,7 @@ int record_format_header(const RecordHeader *header, char **ret, size_t *ret_len
 
         buffer_put(&buffer, text, length);
         r = buffer_end(&buffer, 0);
-        if (r < 0 || (r = seal_line(&buffer, 0, NULL, 0)) < 0)
+        if (r < 0 || (r = seal_line(&buffer, 0, NULL, NULL)) < 0)
                 return r;
         return take_line(&buffer, ret, ret_length);
 }

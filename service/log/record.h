@@ -8,7 +8,8 @@
  *
  *   Position   where in its source the event was: "SOURCE PLACE", so that the log alone says where
  *              each source resumes. Where its last word is the event's own time, in
- *              nanoseconds, "@" stands for that word and the space before it
+ *              nanoseconds, "@" stands for that word and the space before it; where its first
+ *              word is the event's own engine, that word is not there
  *   CRC        CRC-32 (zlib's, of RFC 1952) over all bytes of the line before ,"CRC" as 8 hex digits
  *
  * The first line of a segment is its header. It has a Type, a Status and a Time, so that Podman can
@@ -50,8 +51,8 @@ struct json_object;
 
 /*
  * Puts the line, with its "\n", behind what is in the buffer. "position" may be NULL. Returns
- * -EINVAL for a position that is too long, would need escaping or ends in "@", -ENOMEM; then
- * nothing was put.
+ * -EINVAL for a position that is too long, would need escaping, starts with a space or ends in "@",
+ * -ENOMEM; then nothing was put.
  */
 int record_put(Buffer *buffer, const Event *event, uint64_t seq, const char *position);
 

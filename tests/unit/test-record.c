@@ -49,7 +49,7 @@ static void test_the_form_of_a_record(void)
 {
         static const char want[] =
                 "{\"Status\":\"start\",\"Time\":\"1970-01-01T00:00:00Z\",\"Type\":\"container\","
-                "\"Seq\":7,\"Engine\":\"podman\",\"Position\":\"podman 12\",\"CRC\":\"";
+                "\"Seq\":7,\"Engine\":\"podman\",\"Position\":\" 12\",\"CRC\":\"";
         _cleanup_line_ Line line = line_of(&plain, 7, "podman 12");
         _cleanup_json_ struct json_object *root = json_of(line.text);
         unsigned long checksum;
@@ -299,6 +299,7 @@ static void test_positions_that_cannot_be(void)
                 { "a control", "a \n", -EINVAL },     { "no ASCII", "a \xc3\xa4", -EINVAL },
                 { "DEL", "a \x7f", -EINVAL },         { "our sign", "a 1@", -EINVAL },
                 { "our sign alone", "@", -EINVAL },   { "our sign inside", "a @1", 0 },
+                { "a space first", " 1", -EINVAL },
         };
         _cleanup_event_ Event *event = event_of(&plain);
 
@@ -317,7 +318,7 @@ static void test_positions_that_cannot_be(void)
 }
 
 /* A position that ends in the event's own time does not say it again. */
-static void test_the_time_in_a_position(void)
+static void test_words_of_a_position_that_are_known(void)
 {
         static const struct {
                 const char *label, *position, *written;
@@ -333,6 +334,19 @@ static void test_the_time_in_a_position(void)
                 { "zeros", "podman 00", NULL, 0 },
                 { "the last there is", "a 18446744073709551615", "a@", UINT64_MAX },
         };
+        static const struct {
+                const char *label, *engine, *position, *written;
+        } words[] = {
+                { "its own engine", "podman", "podman x 1", " x 1" },
+                { "and its own time", "podman", "podman x 1795302833860408609", " x@" },
+                { "and nothing but that", "podman", "podman 1795302833860408609", "podman@" },
+                { "no place", "podman", "podman", NULL },
+                { "a longer word", "podman", "podman-journal x 1", NULL },
+                { "another", "docker", "podman x 1", NULL },
+                { "no engine", "", "podman x 1", NULL },
+                { "two words", "a b", "a b c", " c" },
+                { "two spaces", "podman", "podman  x", "  x" },
+        };
 
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
                 char position[POSITION_SIZE] = "", mark[POSITION_SIZE + 32];
@@ -340,6 +354,7 @@ static void test_the_time_in_a_position(void)
                 _cleanup_line_ Line line = {};
 
                 fields.name = "\",\"Time\":\"1970-01-01T00:00:00Z";
+                fields.engine = "docker";
                 fields.time_nsec = rows[i].time_nsec;
                 line = line_of(&fields, 4711, rows[i].position);
                 snprintf(mark, sizeof(mark), ",\"Position\":\"%s\",\"CRC\":",
@@ -348,12 +363,33 @@ static void test_the_time_in_a_position(void)
                 tap_ok(record_position(line.text, line.length, position), "there is a position");
                 tap_eq_str(position, rows[i].position, "as it was given");
         }
+        for (size_t i = 0; i < ELEMENTSOF(words); i++) {
+                char position[POSITION_SIZE] = "", mark[POSITION_SIZE + 32];
+                _cleanup_json_ struct json_object *attributes =
+                        json_of("{\"Seq\":\"1\",\"Engine\":\"docker\"}");
+                EventFields fields = plain;
+                _cleanup_line_ Line line = {};
+
+                fields.engine = words[i].engine;
+                fields.time_nsec = SAMPLE_TIME;
+                set_labels(&fields, attributes);
+                line = line_of(&fields, 4711, words[i].position);
+                snprintf(mark, sizeof(mark), ",\"Position\":\"%s\",\"CRC\":",
+                         words[i].written ? words[i].written : words[i].position);
+                tap_ok(strstr(line.text, mark), "%s: %s", words[i].label, line.text);
+                tap_ok(record_position(line.text, line.length, position), "there is a position");
+                tap_eq_str(position, words[i].position, "as it was given");
+        }
 }
 
 /* A record that somebody else might have written. */
-static void test_times_that_cannot_be(void)
+static void test_times_and_engines_that_cannot_be(void)
 {
         static const char *const bodies[] = {
+                "{\"Time\":\"1970-01-01T00:00:00Z\",\"Position\":\" 1\"",
+                "{\"Time\":\"1970-01-01T00:00:00Z\",\"Seq\":1,\"Position\":\" 1\"",
+                "{\"Time\":\"1970-01-01T00:00:00Z\",\"Seq\":1,\"Engine\":\"\",\"Position\":\" 1\"",
+                "{\"Time\":\"1970-01-01T00:00:00Z\",\"Seq\":1,\"ExecID\":\"a\",\"Position\":\" 1\"",
                 "{\"Seq\":1,\"Position\":\"podman@\"",
                 "{\"Time\":\"x\",\"Seq\":1,\"Position\":\"podman@\"",
                 "{\"Time\":\"1970-01-01T00:00:00Z,\"Position\":\"podman@\"",
@@ -410,6 +446,7 @@ static void test_the_largest_event_fits(void)
                 .health_status = name,
                 .error = name,
                 .reason = name,
+                .evidence = name,
                 .has_exit_code = true,
                 .exit_code = INT32_MIN,
                 .has_uid = true,
@@ -510,8 +547,8 @@ int main(void)
         test_the_position_is_ours();
         test_what_a_health_check_ran();
         test_positions_that_cannot_be();
-        test_the_time_in_a_position();
-        test_times_that_cannot_be();
+        test_words_of_a_position_that_are_known();
+        test_times_and_engines_that_cannot_be();
         test_an_event_comes_back_as_it_was();
         test_the_largest_event_fits();
         test_a_header_comes_back_as_it_was();
