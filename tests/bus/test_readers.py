@@ -121,6 +121,9 @@ def one_who_stops_reading_stops_nobody(broker: str) -> None:
         deaf, owner = Deaf(client.bus.address, machine.READER), client.owner()
         deaf.listen()
         follower = Faithful(client.bus.client(machine.READER))
+        session = {"exec_id": "e" * 64}
+        client.emit(status="exec", details=session)
+        waiting = client.wait_exec_exit("e" * 64)
         broker_pid = client.bus.pid
         before, broker_before = memory(service.pid), memory(broker_pid)
         longest = longest_emit = 0.0
@@ -138,7 +141,14 @@ def one_who_stops_reading_stops_nobody(broker: str) -> None:
              f"100 of them, {longest_emit:.1f} s for Emit; memory grew by {grown / MEBIBYTE:.0f} "
              f"MiB, the broker's by {broker_grown / MEBIBYTE:.0f} MiB")
         # Or it was not put to the test at all.
-        equal(client.owner() != owner, broker == "dbus-daemon")
+        moved = client.owner() != owner
+        equal(moved, broker == "dbus-daemon")
+        if moved:
+            equal(waiting.error()[0], "org.freedesktop.DBus.Error.NoReply")
+            waiting = client.wait_exec_exit("e" * 64)
+        client.emit(status="exec_died", details=session | {"exit_code": 7})
+        equal(waiting.code(), 7, "what waited goes on, or is told to ask again")
+        follower.wait_for(client.get("NewestSeq"))
         assert follower.heard > follower.seq - 150, follower.heard
         assert max(longest, longest_emit) < patience(8)
         assert grown < 64 * MEBIBYTE, grown

@@ -272,6 +272,23 @@ def the_end_of_the_service_ends_the_call(broker: str) -> None:
         equal(again.code(), 4)
 
 
+@test(each=BROKERS)
+def a_bus_that_comes_back_can_be_waited_on(broker: str) -> None:
+    """Those who waited on the old one are gone with it."""
+    with scene(broker) as (bus, service, client):
+        begin(client, A)
+        client.wait_exec_exit(A)
+        client.wait_exec_exit(A, 1_000_000)
+        settled(client)
+        bus.stop()
+        bus.start()
+        service.wait_for_name()
+        client = bus.client()
+        wait = client.wait_exec_exit(A)
+        end(client, A, 8)
+        equal(wait.code(), 8)
+
+
 @test
 def who_may_not_read_may_not_wait() -> None:
     with scene() as (bus, _, client):
