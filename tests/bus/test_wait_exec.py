@@ -229,7 +229,8 @@ def who_leaves_the_bus_waits_no_longer(broker: str) -> None:
         before = rules(client, broker)
         for _ in range(2):
             others = [bus.client() for _ in range(5)]
-            # The first may be gone before the service can hear of it.
+            # One whom the service knows, and who is gone before it can hear of that.
+            others[0].query(0, 0, ["exec=" + A])
             waits = [others[0].wait_exec_exit(A)]
             others.pop(0).close()
             waits += [other.wait_exec_exit(A) for other in others for _ in range(100)]
