@@ -24,6 +24,7 @@ struct PodmanExecs {
         ExecBook book;
         uint64_t since_nsec;  /* when we last ran */
         uint64_t missed_nsec; /* until then sessions may have come and gone unseen */
+        uint64_t heard_nsec;  /* the last start that the engine told the history of */
 };
 
 static uint64_t now_usec(void)
@@ -254,6 +255,8 @@ void podman_execs_remember(PodmanExecs *execs, const EventFields *event)
 
         if (event->has_uid && event->uid != execs->uid)
                 return;
+        if (strcmp(event->status, "exec") == 0 && event->time_nsec > execs->heard_nsec)
+                execs->heard_nsec = event->time_nsec;
         if (strcmp(event_status_canonical(event->status), "exec_died") == 0) {
                 if (event->exec_id)
                         remember_end(execs, event);
@@ -266,6 +269,14 @@ void podman_execs_remember(PodmanExecs *execs, const EventFields *event)
         }
 }
 
+/* What the engine has to say of an ending it says soon: there was a start long after it, so that
+ * was read. A word that comes now is about another one. */
+static void settle(const PodmanExecs *execs, Exec *exec)
+{
+        if (exec->end_nsec + EXEC_SETTLE_USEC * 1000 < execs->heard_nsec)
+                exec->n_words = EXEC_WORDS_MAX;
+}
+
 void podman_execs_begin(PodmanExecs *execs)
 {
         for (size_t i = 0; i < execs->book.n_containers; i++) {
@@ -274,6 +285,8 @@ void podman_execs_begin(PodmanExecs *execs)
                 for (size_t k = 0; k < container->n_execs; k++) {
                         Exec *exec = container->execs[k];
 
+                        if (exec->told)
+                                settle(execs, exec);
                         if (exec->told || exec->is_there || exec->gone)
                                 continue;
                         exec->gone = true;

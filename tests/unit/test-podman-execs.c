@@ -407,6 +407,10 @@ static void test_restart(void)
                   "nameless had:A begin died:3 wait", "exec_died:A/no exit file was seen" },
                 { "the end of one was not known, and Podman's words about it are not another's",
                   "had:A ended:A had:B begin died:3 wait", "exec_died:B/no exit file was seen" },
+                { "but of an end long before the last start all words were read",
+                  "had:A ended:A:3 wait had:B ended:B:4 begin died:3 died:4", "exec_died:3" },
+                { "whatever its code was", "had:A ended:A wait had:B ended:B:4 begin died:3 died:4",
+                  "exec_died:3" },
         };
         Scene scene = { .recorded = "A" };
 
