@@ -34,6 +34,7 @@ typedef enum Name {
         ERROR,
         /* By journald: */
         UID,
+        PID,
         TRANSPORT,
         COMM,
         EXE,
@@ -59,6 +60,7 @@ static const char *const names[] = {
         [PODMAN_CONTAINER_INSPECT_DATA] = "PODMAN_CONTAINER_INSPECT_DATA",
         [ERROR] = "ERROR",
         [UID] = "_UID",
+        [PID] = "_PID",
         [TRANSPORT] = "_TRANSPORT",
         [COMM] = "_COMM",
         [EXE] = "_EXE",
@@ -294,9 +296,12 @@ static bool is_podman(const PodmanEntry *entry)
 
 static void read_writer(PodmanEntry *entry)
 {
-        const char *cmdline = value(entry, CMDLINE);
+        const char *cmdline = value(entry, CMDLINE), *pid = value(entry, PID);
 
         entry->session[0] = '\0';
+        entry->pid = 0;
+        if (pid)
+                (void)parse_u32(pid, &entry->pid);
         if (cmdline && entry->fields.id && is_podman(entry))
                 entry->writer = podman_cmdline_parse(cmdline, entry->fields.id, entry->session);
 }

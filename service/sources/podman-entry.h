@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buffer.h"
 #include "model/event.h"
@@ -30,13 +31,14 @@ typedef struct PodmanValue {
 } PodmanValue;
 
 /* Of the fields that are looked at. */
-#define PODMAN_ENTRY_VALUES 21
+#define PODMAN_ENTRY_VALUES 22
 
 /* All zero is an empty one. */
 typedef struct PodmanEntry {
         /* When it was read: they borrow from it, until it is begun again. */
         EventFields fields;
         ExecWriter writer;
+        uint32_t pid;                 /* of the writer; 0: not known */
         char session[PODMAN_ID_SIZE]; /* which the writer's command line names, or "" */
 
         const char *problem; /* why it is no event; valid as long */

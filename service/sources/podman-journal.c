@@ -16,6 +16,7 @@
 #include "model/timestamp.h"
 #include "sources/path-watch.h"
 #include "sources/podman-entry.h"
+#include "sources/podman-front-ends.h"
 #include "sources/podman-journal-files.h"
 #include "sources/podman-journal-place.h"
 #include "sources/podman-journal-view.h"
@@ -42,6 +43,7 @@ typedef struct PodmanJournal {
 
         PodmanJournalView view;
         PodmanEntry entry;
+        PodmanFrontEnds front_ends;
         sd_event_source *io;      /* owned: what journald tells; NULL: not open */
         sd_event_source *timeout; /* owned: where it cannot tell (a network's disk) */
         PathWatch *watches[PODMAN_JOURNAL_FOLDERS]; /* owned: folders that are not there yet */
@@ -155,13 +157,31 @@ static void pass_entry(PodmanJournal *journal)
  */
 static void set_session(PodmanJournal *journal)
 {
+        const PodmanEntry *entry = &journal->entry;
         EventFields *fields = &journal->entry.fields;
 
-        if (fields->uid != journal->uid)
+        if (fields->uid != journal->uid) {
                 fields->exec_id = NULL;
-        else if (!fields->exec_id && *journal->entry.session &&
-                 strcmp(fields->status, "exec_died") == 0)
-                fields->exec_id = journal->entry.session;
+                return;
+        }
+        if (fields->exec_id || strcmp(fields->status, "exec_died") != 0)
+                return;
+        if (*entry->session)
+                fields->exec_id = entry->session;
+        else if (entry->writer == EXEC_WRITER_FRONT_END && fields->id)
+                fields->exec_id =
+                        podman_front_ends_session(&journal->front_ends, entry->pid, fields->id);
+}
+
+/* "session" is of the event that was just taken; NULL: it has none, or it is not known. */
+static void note_front_end(PodmanJournal *journal, const char *session)
+{
+        const PodmanEntry *entry = &journal->entry;
+
+        if (entry->fields.uid == journal->uid && entry->fields.id &&
+            strcmp(entry->fields.status, "exec") == 0)
+                podman_front_ends_began(&journal->front_ends, entry->pid, entry->fields.id,
+                                        entry->writer == EXEC_WRITER_FRONT_END ? session : NULL);
 }
 
 /* Takes the event of the present entry, unless what is known says otherwise. A negative result
@@ -194,6 +214,7 @@ static int take_event(PodmanJournal *journal)
         if (r < 0)
                 return r;
 
+        note_front_end(journal, event_fields(event)->exec_id);
         if (known)
                 podman_verdict_apply(known, &verdict, event, writer);
         journal->source.received++;
