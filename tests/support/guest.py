@@ -24,6 +24,7 @@ import json
 import os
 import pwd
 import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
@@ -31,7 +32,7 @@ from typing import NamedTuple
 from support import machine
 from support.client import Client, wait_until
 from support.host import ALICE, EVENTS_CONF, HostBus
-from support.tap import equal
+from support.tap import equal, skip
 
 UNIT = "containers-eventsd.service"
 IMAGE = "localhost/bb:1"
@@ -128,6 +129,10 @@ class Podman:
     def __init__(self, user: str = machine.ROOT) -> None:
         self.user, self.uid = user, uid(user)
         if user != machine.ROOT:
+            if not shutil.which("newuidmap"):
+                skip("newuidmap is not installed")
+            if run("unshare", "--user", "true", user=user, check=False).returncode != 0:
+                skip("users may make no user namespace here")
             run("systemctl", "start", f"user@{self.uid}.service")
         self.command("import", "/srv/image.tar", IMAGE)
 
