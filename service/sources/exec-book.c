@@ -2,10 +2,16 @@
 #include "sources/exec-book.h"
 
 #include <errno.h>
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+
+static int compare_ids(const void *a, const void *b)
+{
+        return strcmp(((const Exec *)a)->id, ((const Exec *)b)->id);
+}
 
 static void exec_free(Exec *exec)
 {
@@ -18,8 +24,10 @@ DEFINE_CLEANUP(Exec *, exec_free)
 
 static void container_free(ExecContainer *container)
 {
-        for (size_t i = 0; i < container->n_execs; i++)
+        for (size_t i = 0; i < container->n_execs; i++) {
+                tdelete(container->execs[i], &container->by_id, compare_ids);
                 exec_free(container->execs[i]);
+        }
         free(container->execs);
         free(container->id);
         free(container);
@@ -112,10 +120,10 @@ void exec_book_remove_container(ExecBook *book, ExecContainer *container)
 
 Exec *exec_container_exec(const ExecContainer *container, const char *id)
 {
-        for (size_t i = 0; i < container->n_execs; i++)
-                if (strcmp(container->execs[i]->id, id) == 0)
-                        return container->execs[i];
-        return NULL;
+        const Exec key = { .id = (char *)id };
+        void *place = tfind(&key, &container->by_id, compare_ids);
+
+        return place ? *(Exec **)place : NULL;
 }
 
 int exec_container_add(ExecContainer *container, const char *id, Exec **ret)
@@ -140,6 +148,8 @@ int exec_container_add(ExecContainer *container, const char *id, Exec **ret)
         if (!execs)
                 return -ENOMEM;
         container->execs = execs;
+        if (!tsearch(exec, &container->by_id, compare_ids))
+                return -ENOMEM;
 
         *ret = execs[container->n_execs++] = TAKE_PTR(exec);
         return 0;
@@ -155,5 +165,6 @@ void exec_container_remove(Exec *exec)
         container->n_execs--;
         memmove(container->execs + i, container->execs + i + 1,
                 (container->n_execs - i) * sizeof(*container->execs));
+        tdelete(exec, &container->by_id, compare_ids);
         exec_free(exec);
 }

@@ -61,6 +61,7 @@ struct ExecContainer {
         uint32_t uid;
         Exec **execs; /* owned, in the order in which they were made */
         size_t n_execs;
+        void *by_id; /* owned: the same, tsearch(3) */
 
         unsigned n_foreseen;   /* starts to be read, of sessions whose time is not known */
         unsigned n_unplaced;   /* starts that may be of any of several sessions */
