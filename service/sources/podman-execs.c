@@ -75,9 +75,11 @@ void podman_execs_drain(PodmanExecs *execs)
         execs->host.drain(execs->host.userdata);
 }
 
-void podman_execs_touch(ExecContainer *container)
+/* It is forgotten in time, also when nothing else is waited for. */
+void podman_execs_touch(PodmanExecs *execs, ExecContainer *container)
 {
         container->touched_usec = now_usec();
+        execs->host.deadline(execs->host.userdata);
 }
 
 static Exec *find(PodmanExecs *execs, const char *container_id, const char *id)
@@ -97,7 +99,7 @@ static Exec *add(PodmanExecs *execs, const char *container_id, const char *id)
                 log_error("There is no memory to follow the exec session %s.", id);
                 return NULL;
         }
-        podman_execs_touch(container);
+        podman_execs_touch(execs, container);
         /* Not known yet, but that it was not earlier. */
         if (exec->birth_nsec == 0)
                 exec->birth_nsec = execs->since_nsec;
@@ -236,10 +238,24 @@ static void remember_start(PodmanExecs *execs, const EventFields *event)
         exec->started = true;
 }
 
+/* Of those that ended long ago there may be very many: one that runs for weeks has us look back so
+ * far. Nobody speaks of them any more. */
+static bool is_long_ago(uint64_t time_nsec)
+{
+        return time_nsec < timestamp_now() - SINCE_MARGIN_NSEC;
+}
+
 static void remember_end(PodmanExecs *execs, const EventFields *event)
 {
-        Exec *exec = add(execs, event->id, event->exec_id);
+        Exec *exec = find(execs, event->id, event->exec_id);
 
+        if (is_long_ago(event->time_nsec)) {
+                if (exec && !exec->told)
+                        exec_container_remove(exec);
+                return;
+        }
+        if (!exec)
+                exec = add(execs, event->id, event->exec_id);
         if (!exec || exec->told)
                 return;
         exec->told = exec->recorded = true;
@@ -265,7 +281,7 @@ void podman_execs_remember(PodmanExecs *execs, const EventFields *event)
         } else if (exec_book_add_container(&execs->book, execs->uid, event->id, &container) >= 0) {
                 /* Whatever Podman says of an ending there may be about this one. */
                 container->n_nameless++;
-                podman_execs_touch(container);
+                podman_execs_touch(execs, container);
         }
 }
 

@@ -130,4 +130,4 @@ void podman_execs_inferred(PodmanExecs *execs, Exec *exec, int32_t code, uint64_
 void podman_execs_unknown(PodmanExecs *execs, Exec *exec);
 
 /* Remembers the container for a while longer. */
-void podman_execs_touch(ExecContainer *container);
+void podman_execs_touch(PodmanExecs *execs, ExecContainer *container);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sources/podman-verdict.h"
 
+#include <errno.h>
 #include <string.h>
 #include <time.h>
 
@@ -17,6 +18,10 @@
 
 /* Two words about one ending are not further apart. */
 #define PAIR_NSEC (10 * NSEC_PER_SEC)
+
+/* Any user can log of containers that never were, each of which takes some 700 bytes for a minute;
+ * the second word about an ending in one that is not remembered is recorded, too. */
+#define FOREIGN_CONTAINERS_MAX 16384
 
 static bool is_own(const PodmanExecs *execs, const EventFields *event)
 {
@@ -136,6 +141,26 @@ static void judge_start(PodmanExecs *execs, const EventFields *event, PodmanVerd
                 ret->exec_id = ret->exec->id;
 }
 
+/* What is remembered of the event's container: new if need be, but of other users' not without end.
+ */
+static int note_container(PodmanExecs *execs, const EventFields *event, ExecContainer **ret)
+{
+        ExecBook *book = podman_execs_book(execs);
+        ExecContainer *container = exec_book_container(book, owner_of(execs, event), event->id);
+        int r;
+
+        if (!container) {
+                if (!is_own(execs, event) && book->n_containers >= FOREIGN_CONTAINERS_MAX)
+                        return -ENOBUFS;
+                r = exec_book_add_container(book, owner_of(execs, event), event->id, &container);
+                if (r < 0)
+                        return r;
+        }
+        podman_execs_touch(execs, container);
+        *ret = container;
+        return 0;
+}
+
 static bool has_unheard(const ExecContainer *container)
 {
         for (size_t i = 0; i < container->n_execs; i++)
@@ -155,10 +180,8 @@ static void apply_start(PodmanExecs *execs, Exec *exec, Event *event)
                 podman_execs_heard(execs, exec, event);
                 return;
         }
-        if (exec_book_add_container(podman_execs_book(execs), owner_of(execs, fields), fields->id,
-                                    &container) < 0)
+        if (note_container(execs, fields, &container) < 0)
                 return;
-        podman_execs_touch(container);
         if (container->n_foreseen > 0)
                 container->n_foreseen--;
         if (has_unheard(container))
@@ -309,10 +332,8 @@ static void note_ending(PodmanExecs *execs, const EventFields *event, ExecWriter
 {
         ExecContainer *container;
 
-        if (exec_book_add_container(podman_execs_book(execs), owner_of(execs, event), event->id,
-                                    &container) < 0)
+        if (note_container(execs, event, &container) < 0)
                 return;
-        podman_execs_touch(container);
         if (container->n_nameless > 0)
                 container->n_nameless--;
         container->endings[container->n_endings++ % NAMELESS_ENDINGS_MAX] = (NamelessEnding){

@@ -30,6 +30,7 @@ typedef struct Scene {
         uint64_t nsec, usec, forgotten_usec;
         const char *recorded; /* sessions that the history has the end of */
         bool death_is_recorded;
+        bool is_waiting; /* something has a deadline */
 } Scene;
 
 static const char *full_id(char letter)
@@ -60,6 +61,13 @@ static void note(Scene *scene, const EventFields *event)
 
 static void on_nothing(void *userdata)
 {
+}
+
+static void on_deadline(void *userdata)
+{
+        Scene *scene = userdata;
+
+        scene->is_waiting = true;
 }
 
 static int on_tell(Event *event, Exec *exec, void *userdata)
@@ -98,8 +106,8 @@ static bool on_is_death_recorded(const char *container, uint64_t since_nsec, voi
 
 static void scene_init(Scene *scene)
 {
-        const PodmanExecsHost execs = { on_nothing,     on_tell,    on_recall,
-                                        on_is_recorded, on_nothing, scene };
+        const PodmanExecsHost execs = { on_nothing,     on_tell,     on_recall,
+                                        on_is_recorded, on_deadline, scene };
         const PodmanDeathsHost deaths = { .drain = on_nothing,
                                           .tell = on_tell_death,
                                           .recall = on_recall,
@@ -497,6 +505,65 @@ static void test_memory(void)
         tap_eq_int((int)podman_execs_book(scene.execs)->n_containers, 0,
                    "what is over is forgotten");
         tap_eq_u64(podman_execs_expire(scene.execs, scene.usec), UINT64_MAX, "nothing to wait for");
+        scene.is_waiting = false;
+        play(&scene, "died:7@");
+        tap_ok(scene.is_waiting, "another user's is, too, when nothing else is waited for");
+        scene_done(&scene);
+}
+
+/* An event of a container with that number. */
+static void number(Scene *scene, unsigned container, uint32_t uid)
+{
+        _cleanup_(event_unrefp) Event *event = NULL;
+        PodmanVerdict verdict;
+        char id[65];
+
+        snprintf(id, sizeof(id), "%064x", container);
+        if (event_new(&(EventFields){ .type = "container",
+                                      .status = "exec_died",
+                                      .id = id,
+                                      .engine = "podman",
+                                      .time_nsec = scene->nsec,
+                                      .has_uid = true,
+                                      .uid = uid },
+                      &event) < 0)
+                abort();
+        podman_judge(&scene->known, event_fields(event), EXEC_WRITER_UNKNOWN, &verdict);
+        podman_verdict_apply(&scene->known, &verdict, event, EXEC_WRITER_UNKNOWN);
+}
+
+static void test_flood(void)
+{
+        Scene scene = {};
+        size_t most;
+
+        scene_init(&scene);
+        for (unsigned i = 0; i < 20000; i++)
+                number(&scene, i, 1000);
+        most = podman_execs_book(scene.execs)->n_containers;
+        tap_ok(most < 20000, "of other users' containers not all are remembered");
+        number(&scene, 20000, 0);
+        tap_eq_u64(podman_execs_book(scene.execs)->n_containers, most + 1, "but ours are");
+        scene_done(&scene);
+}
+
+/* A session that runs for weeks has us look at all that ended meanwhile. */
+static void test_long_ago(void)
+{
+        const uint64_t day_nsec = 86400 * NSEC_PER_SEC;
+        Scene scene = {};
+
+        scene_init(&scene);
+        scene.nsec -= day_nsec;
+        play(&scene, "had:A had:B ended:B:0 ended:C:0");
+        tap_eq_u64(podman_execs_book(scene.execs)->containers[0]->n_execs, 1,
+                   "what ended long ago is not remembered");
+        scene.nsec += day_nsec;
+        play(&scene, "ended:D:0");
+        tap_eq_u64(podman_execs_book(scene.execs)->containers[0]->n_execs, 2,
+                   "what ended just now is");
+        play(&scene, "begin wait");
+        tap_eq_str(scene.told, "exec_died:A/no exit file was seen", "and the one that ran");
         scene_done(&scene);
 }
 
@@ -510,5 +577,7 @@ int main(void)
         test_containers();
         test_running();
         test_memory();
+        test_flood();
+        test_long_ago();
         return tap_done();
 }
