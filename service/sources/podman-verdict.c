@@ -100,11 +100,24 @@ static Exec *first_undated(const ExecContainer *container)
         return earlier ? earlier : first;
 }
 
+/* One that was gone before it could be looked at, when we were slow, may have been made since;
+ * unless as many starts as there are such were read ahead behind that of this one. */
+static bool is_overtaken(const ExecContainer *container, const Exec *exec)
+{
+        size_t n = 0;
+
+        for (size_t i = container->n_execs; i-- > 0 && container->execs[i] != exec;)
+                n += is_undated(container->execs[i]) && container->execs[i]->is_there;
+        return n > 0 && (!exec->is_foreseen || n != container->n_foreseen);
+}
+
 static Exec *started_by(const ExecContainer *container, uint64_t time_nsec)
 {
         Exec *last = last_made(container, time_nsec, false);
 
-        return last ? last : first_undated(container);
+        if (!last)
+                return first_undated(container);
+        return is_overtaken(container, last) ? NULL : last;
 }
 
 void podman_foresee(const PodmanKnowledge *knowledge, const EventFields *event)

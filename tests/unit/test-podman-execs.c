@@ -344,6 +344,12 @@ static void test_missed_files(void)
                   "made:A run:A exec made:B run:B exec gone:A gone:B named:A:1 named:B:2 named:B:2 "
                   "long",
                   "exec:A exec:B exec_died:A:1? exec_died:B:2?" },
+                { "a start that failed, and one that was gone before it was looked at: not the former's",
+                  "made:A gone:A undated:B gone:B exec died:7 long",
+                  "exec exec_died:B/no exit file was seen" },
+                { "a health check, and one that was gone before it was looked at",
+                  "made:A run:A exit:A:0 health gone:A undated:B gone:B exec died:7 long",
+                  "exec exec_died:B/no exit file was seen exec_died:A:0!/health_check" },
                 { "nobody says anything", "made:A run:A exec gone:A wait",
                   "exec:A exec_died:A/no exit file was seen" },
                 { "two were missed: nobody knows which word is whose",
