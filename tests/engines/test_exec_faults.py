@@ -14,6 +14,8 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import dbus
+
 from support import machine
 from support.bus import Bus
 from support.client import Client, Event, wait_until
@@ -258,8 +260,8 @@ def a_container_that_runs_out_of_memory_says_so() -> None:
         if made.returncode != 0:
             skip(f"no limit of memory here: {made.stderr}")
         container = made.stdout.strip()
-        # conmon says it with a file in the folder that it was started in. Podman starts it in the
-        # container's own since 4.4; before, it is where podman was started.
+        # conmon says it with a file. An older one leaves that where podman was started, and Podman
+        # looks for it in the container's own folder.
         started = podman.try_command("start", "c1", cwd=podman.bundle(container))
         if started.returncode != 0:
             skip(f"no limit of memory here: {started.stderr}")
@@ -308,7 +310,6 @@ def a_conmon_of_a_container_that_is_killed_leaves_no_wrong_code() -> None:
 
 def container_answer(client: Client, container: str) -> int | str:
     """Its code, or the name of the error."""
-    import dbus
     try:
         return client.container_exit_code(container)
     except dbus.DBusException as error:
