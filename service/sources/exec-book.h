@@ -50,6 +50,7 @@ typedef struct Exec {
 
 /* An ending of which the engine's word is all that there is. */
 typedef struct NamelessEnding {
+        uint64_t session; /* hash of the ID that it names, as Podmans before 4.3 do; 0: none */
         int32_t code;
         uint64_t time_nsec;
         ExecWriter writer;

@@ -8,6 +8,7 @@
 #include "base/logging.h"
 #include "model/timestamp.h"
 #include "model/vocabulary.h"
+#include "sources/podman-place.h"
 
 /* conmon and the runtime need longer than that, and a tick of the kernel's clock, from the making
  * of a session's folder to its start. */
@@ -292,13 +293,20 @@ static bool will_be_told(const ExecContainer *container, const EventFields *even
         return false;
 }
 
-/* An ending that Podman told of a while ago, with the same code, and by another writer. */
+static uint64_t session_hash(const EventFields *event)
+{
+        return event->exec_id ? podman_hash(event->exec_id, strlen(event->exec_id)) : 0;
+}
+
+/* An ending that Podman told of a while ago, with the same code, and of the same session or, if
+ * that is not known, by another writer. */
 static NamelessEnding *paired_with(ExecContainer *container, const EventFields *event,
                                    ExecWriter writer)
 {
         const size_t n = container->n_endings < NAMELESS_ENDINGS_MAX ? container->n_endings
                                                                      : NAMELESS_ENDINGS_MAX;
         const bool certain = container->n_nameless == 0;
+        const uint64_t session = session_hash(event);
 
         for (size_t i = 0; i < n; i++) {
                 NamelessEnding *ending = container->endings + i;
@@ -307,6 +315,11 @@ static NamelessEnding *paired_with(ExecContainer *container, const EventFields *
                     ending->time_nsec + PAIR_NSEC < event->time_nsec ||
                     event->time_nsec + PAIR_NSEC < ending->time_nsec)
                         continue;
+                if (session != 0 && ending->session != 0) {
+                        if (session == ending->session)
+                                return ending;
+                        continue;
+                }
                 if (writer != EXEC_WRITER_UNKNOWN && ending->writer != EXEC_WRITER_UNKNOWN
                             ? writer != ending->writer
                             : certain)
@@ -350,6 +363,7 @@ static void note_ending(PodmanExecs *execs, const EventFields *event, ExecWriter
         if (container->n_nameless > 0)
                 container->n_nameless--;
         container->endings[container->n_endings++ % NAMELESS_ENDINGS_MAX] = (NamelessEnding){
+                .session = session_hash(event),
                 .code = event->exit_code,
                 .time_nsec = event->time_nsec,
                 .writer = writer,
