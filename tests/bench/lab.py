@@ -19,6 +19,7 @@ but for one round.
 from __future__ import annotations
 
 import contextlib
+import re
 import json
 import shutil
 import statistics
@@ -36,6 +37,8 @@ from support.client import NAME, wait_until
 from support.service import Service
 
 PEER = "org.containers.EventsBench"
+
+SESSION = re.compile(rb'"execID":"[0-9a-f]{64}"')
 
 # The peer's name, for root. Ours is in policy/.
 _POLICY = f"""\
@@ -122,8 +125,18 @@ class Lab:
         return service, log
 
     def live_lines(self) -> tuple[Path, int]:
-        """Lines to be written to the log, and how many there are."""
-        return self._live.log, self._live.events
+        """Lines to be written to the log, and how many there are. Of what Podman writes twice, that
+        an exec session ended, the service makes one event: there it stands once."""
+        path, ended, count = self.folder / "live-lines.log", set(), 0
+        with self._live.log.open("rb") as lines, path.open("wb") as once:
+            for line in lines:
+                session = SESSION.search(line) if b'"exec_died"' in line else None
+                if not session or session[0] not in ended:
+                    once.write(line)
+                    count += 1
+                if session:
+                    ended.add(session[0])
+        return path, count
 
     def new_folder(self, name: str) -> Path:
         """Empty, on the disk where the histories are."""
