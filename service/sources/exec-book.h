@@ -34,6 +34,7 @@ typedef struct Exec {
         bool birth_is_known; /* it is just that */
         bool is_there;       /* its folder was seen since we started */
         bool is_foreseen;    /* its start is to be read */
+        bool may_have_start; /* one that was heard may be its */
         bool started;        /* conmon ran it */
         bool process_ended;
         bool gone;  /* its folder is */

@@ -387,6 +387,11 @@ bool podman_execs_missed_since(const PodmanExecs *execs, const Exec *exec)
         return exec->birth_nsec <= execs->missed_nsec;
 }
 
+bool podman_execs_missed_between(const PodmanExecs *execs, const Exec *exec, uint64_t until_nsec)
+{
+        return podman_execs_missed_since(execs, exec) && until_nsec <= execs->missed_nsec;
+}
+
 void podman_execs_container_ended(PodmanExecs *execs, const char *id)
 {
         const ExecContainer *container = exec_book_container(&execs->book, execs->uid, id);
@@ -401,8 +406,15 @@ void podman_execs_container_ended(PodmanExecs *execs, const char *id)
  * writes no "exec" of it. */
 static bool is_health_check(const Exec *exec)
 {
-        return !exec->start && exec->health_nsec > 0 &&
+        return !exec->start && !exec->may_have_start && exec->health_nsec > 0 &&
                exec->health_nsec + EXEC_SETTLE_USEC * 1000 >= exec->end_nsec;
+}
+
+/* One of the starts that could not be placed was its. */
+static void place_start(Exec *exec)
+{
+        if (!exec->start && !exec->health_check && exec->container->n_unplaced > 0)
+                exec->container->n_unplaced--;
 }
 
 /* It waited long enough. Returns false if it is to be forgotten. */
@@ -414,15 +426,16 @@ static bool decide(PodmanExecs *execs, Exec *exec)
                 exec->health_check = is_health_check(exec);
                 tell(execs, exec, EVIDENCE_EXIT_FILE,
                      exec->health_check ? REASON_HEALTH_CHECK : NULL);
+                place_start(exec);
                 return true;
         }
 
         /* A start that failed ends like this; of what was made while we were not there, only if
          * Podman wrote of no start that may have been its. */
-        if (!exec->start && !exec->started &&
-            (exec->birth_is_known || exec->container->n_unplaced == 0))
+        if (!exec->start && !exec->started && (exec->birth_is_known || !exec->may_have_start))
                 return false;
         podman_execs_unknown(execs, exec);
+        place_start(exec);
         return true;
 }
 

@@ -122,6 +122,9 @@ void podman_execs_drain(PodmanExecs *execs);
 /* Whether sessions may have come and gone unseen since that one began. */
 bool podman_execs_missed_since(const PodmanExecs *execs, const Exec *exec);
 
+/* The same, for sessions that were there before that time. */
+bool podman_execs_missed_between(const PodmanExecs *execs, const Exec *exec, uint64_t until_nsec);
+
 /* The engine's event of its start was taken. */
 void podman_execs_heard(PodmanExecs *execs, Exec *exec, Event *start);
 

@@ -112,13 +112,16 @@ static bool is_overtaken(const ExecContainer *container, const Exec *exec)
         return n > 0 && (!exec->is_foreseen || n != container->n_foreseen);
 }
 
-static Exec *started_by(const ExecContainer *container, uint64_t time_nsec)
+static Exec *started_by(const PodmanExecs *execs, const ExecContainer *container,
+                        uint64_t time_nsec)
 {
         Exec *last = last_made(container, time_nsec, false);
 
         if (!last)
                 return first_undated(container);
-        return is_overtaken(container, last) ? NULL : last;
+        return is_overtaken(container, last) || podman_execs_missed_between(execs, last, time_nsec)
+                       ? NULL
+                       : last;
 }
 
 void podman_foresee(const PodmanKnowledge *knowledge, const EventFields *event)
@@ -150,7 +153,7 @@ static void judge_start(PodmanExecs *execs, const EventFields *event, PodmanVerd
         container =
                 exec_book_container(podman_execs_book(execs), podman_execs_uid(execs), event->id);
         if (container)
-                ret->exec = started_by(container, event->time_nsec);
+                ret->exec = started_by(execs, container, event->time_nsec);
         if (ret->exec)
                 ret->exec_id = ret->exec->id;
 }
@@ -175,12 +178,19 @@ static int note_container(PodmanExecs *execs, const EventFields *event, ExecCont
         return 0;
 }
 
-static bool has_unheard(const ExecContainer *container)
+/* A start that may be of any session without one. Returns false if there is none. */
+static bool offer_start(const ExecContainer *container)
 {
-        for (size_t i = 0; i < container->n_execs; i++)
-                if (!container->execs[i]->start && !container->execs[i]->told)
-                        return true;
-        return false;
+        bool found = false;
+
+        for (size_t i = 0; i < container->n_execs; i++) {
+                Exec *exec = container->execs[i];
+
+                if (exec->start || exec->told)
+                        continue;
+                found = exec->may_have_start = true;
+        }
+        return found;
 }
 
 static void apply_start(PodmanExecs *execs, Exec *exec, Event *event)
@@ -198,7 +208,7 @@ static void apply_start(PodmanExecs *execs, Exec *exec, Event *event)
                 return;
         if (container->n_foreseen > 0)
                 container->n_foreseen--;
-        if (has_unheard(container))
+        if (offer_start(container))
                 container->n_unplaced++;
         else
                 container->n_nameless++;
@@ -256,7 +266,8 @@ static Exec *only_missed(const PodmanExecs *execs, const ExecContainer *containe
                          const EventFields *event)
 {
         const bool health = container->health_nsec + PAIR_NSEC >= event->time_nsec;
-        bool several = container->n_nameless > 0 || excused_by(container);
+        bool several =
+                container->n_nameless > 0 || container->n_unplaced > 0 || excused_by(container);
         Exec *found = NULL;
 
         for (size_t i = 0; i < container->n_execs; i++) {
@@ -268,8 +279,10 @@ static Exec *only_missed(const PodmanExecs *execs, const ExecContainer *containe
                         several |= found || (health && podman_execs_missed_since(execs, exec));
                         found = exec;
                 } else {
-                        /* A health check of which no file was seen either. */
-                        several |= health && exec->gone && !exec->ended && !exec->told;
+                        /* Another of which no file was seen: a health check, or of a start that
+                         * may be of several. */
+                        several |= exec->gone && !exec->ended && !exec->told &&
+                                   (health || exec->may_have_start);
                 }
         }
         return several || event->exec_id ? NULL : found;
