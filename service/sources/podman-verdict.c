@@ -36,13 +36,14 @@ static uint32_t owner_of(const PodmanExecs *execs, const EventFields *event)
 
 /* ---- "exec" ---- */
 
-/* A folder has its time from the clock's last tick: it may have been made that much later. */
+/* A folder has its time from the clock's last tick: it may have been made that much later, and by
+ * another one where ticks are late, as in a virtual machine. */
 static uint64_t tick_nsec(void)
 {
         struct timespec tick;
 
         clock_getres(CLOCK_REALTIME_COARSE, &tick);
-        return (uint64_t)tick.tv_nsec;
+        return 2 * (uint64_t)tick.tv_nsec;
 }
 
 /*
