@@ -33,6 +33,7 @@ typedef struct Exec {
         uint64_t birth_nsec; /* when it began, or earlier */
         bool birth_is_known; /* it is just that */
         bool is_there;       /* its folder was seen since we started */
+        bool was_there;      /* before we looked: the others' order does not tell when */
         bool is_foreseen;    /* its start is to be read */
         bool may_have_start; /* one that was heard may be its */
         bool started;        /* conmon ran it */

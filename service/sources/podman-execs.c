@@ -320,6 +320,7 @@ void podman_execs_made(PodmanExecs *execs, const char *container, const char *id
 
         if (!exec)
                 return;
+        exec->was_there |= was_there && !exec->is_there;
         exec->is_there = true;
         if (birth_nsec > 0) {
                 exec->birth_nsec = birth_nsec;

@@ -102,14 +102,20 @@ static Exec *first_undated(const ExecContainer *container)
         return earlier ? earlier : first;
 }
 
-/* One that was gone before it could be looked at, when we were slow, may have been made since;
- * unless as many starts as there are such were read ahead behind that of this one. */
+/* One that was gone before it could be looked at, when we were slow or not there, may have been
+ * made since; unless as many starts as there are such were read ahead behind that of this one. */
 static bool is_overtaken(const ExecContainer *container, const Exec *exec)
 {
+        bool is_behind = false;
         size_t n = 0;
 
-        for (size_t i = container->n_execs; i-- > 0 && container->execs[i] != exec;)
-                n += is_undated(container->execs[i]) && container->execs[i]->is_there;
+        for (size_t i = 0; i < container->n_execs; i++) {
+                const Exec *other = container->execs[i];
+
+                /* What was there when we looked was made at any time. */
+                n += is_undated(other) && (exec->was_there || (is_behind && other->is_there));
+                is_behind |= other == exec;
+        }
         return n > 0 && (!exec->is_foreseen || n != container->n_foreseen);
 }
 
