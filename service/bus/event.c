@@ -32,29 +32,41 @@ static int append_attributes(sd_bus_message *message, const EventFields *event)
         return sd_bus_message_close_container(message);
 }
 
-/* Only if it applies. */
-static int append_known(sd_bus_message *message, const Detail *detail, const EventFields *event)
+static bool applies(const Detail *detail, const EventFields *event)
 {
         const char *base = (const char *)event;
         const void *value = base + detail->value;
 
         switch (detail->signature[0]) {
         case 's':
-                return *(const char *const *)value
-                               ? sd_bus_message_append(message, "{sv}", detail->key, "s",
-                                                       *(const char *const *)value)
-                               : 0;
+                return *(const char *const *)value;
         case 'b':
-                return *(const bool *)value
-                               ? sd_bus_message_append(message, "{sv}", detail->key, "b", true)
-                               : 0;
+                return *(const bool *)value;
         case 'a':
-                return event->n_attributes > 0 ? append_attributes(message, event) : 0;
+                return event->n_attributes > 0;
+        default:
+                return *(const bool *)(base + detail->has);
+        }
+}
+
+static int append_known(sd_bus_message *message, const Detail *detail, const EventFields *event)
+{
+        const void *value = (const char *)event + detail->value;
+
+        if (!applies(detail, event))
+                return 0;
+
+        switch (detail->signature[0]) {
+        case 's':
+                return sd_bus_message_append(message, "{sv}", detail->key, "s",
+                                             *(const char *const *)value);
+        case 'b':
+                return sd_bus_message_append(message, "{sv}", detail->key, "b", true);
+        case 'a':
+                return append_attributes(message, event);
         default: /* i and u are alike on the stack */
-                return *(const bool *)(base + detail->has)
-                               ? sd_bus_message_append(message, "{sv}", detail->key,
-                                                       detail->signature, *(const uint32_t *)value)
-                               : 0;
+                return sd_bus_message_append(message, "{sv}", detail->key, detail->signature,
+                                             *(const uint32_t *)value);
         }
 }
 
@@ -183,6 +195,15 @@ static size_t members_size(struct json_object *object)
         return size;
 }
 
+static size_t count_known(const EventFields *event)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < DETAILS_MAX; i++)
+                n += applies(known_details + i, event);
+        return n;
+}
+
 size_t bus_event_size(const EventFields *event)
 {
         return string_size(event->type) + string_size(event->status) + string_size(event->id) +
@@ -191,5 +212,5 @@ size_t bus_event_size(const EventFields *event)
                string_size(event->network) + string_size(event->health_status) +
                string_size(event->error) + string_size(event->reason) +
                string_size(event->evidence) + attributes_size(event) + members_size(event->extra) +
-               DETAILS_MAX * DETAIL_OVERHEAD;
+               count_known(event) * DETAIL_OVERHEAD;
 }
