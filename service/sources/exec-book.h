@@ -69,6 +69,7 @@ struct ExecContainer {
         unsigned n_foreseen;   /* starts to be read, of sessions whose time is not known */
         unsigned n_unplaced;   /* starts that may be of any of several sessions */
         unsigned n_nameless;   /* starts of no session that we know, without an ending */
+        bool has_started;      /* there was a start ever */
         uint64_t health_nsec;  /* when a health check had a result last; 0: never */
         uint64_t touched_usec; /* CLOCK_MONOTONIC */
         NamelessEnding endings[NAMELESS_ENDINGS_MAX]; /* the oldest is overwritten */

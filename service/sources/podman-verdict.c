@@ -213,6 +213,7 @@ static void apply_start(PodmanExecs *execs, Exec *exec, Event *event)
         }
         if (note_container(execs, fields, &container) < 0)
                 return;
+        container->has_started = true;
         if (container->n_foreseen > 0)
                 container->n_foreseen--;
         if (offer_start(container))
@@ -325,7 +326,8 @@ static NamelessEnding *paired_with(ExecContainer *container, const EventFields *
 {
         const size_t n = container->n_endings < NAMELESS_ENDINGS_MAX ? container->n_endings
                                                                      : NAMELESS_ENDINGS_MAX;
-        const bool certain = container->n_nameless == 0;
+        /* Where no start was heard the endings of several may look like the words about one. */
+        const bool certain = container->has_started && container->n_nameless == 0;
         const uint64_t session = session_hash(event);
 
         for (size_t i = 0; i < n; i++) {

@@ -468,6 +468,8 @@ static void test_words_alone(void)
                 { "named, as before 4.3: by the name",
                   "exec exec named:A:0 named:B:0 named:A:0 named:B:0",
                   "exec exec exec_died:A:0 exec_died:B:0" },
+                { "where no start was heard each may be another", "died:0@ died:0@",
+                  "exec_died:0 exec_died:0" },
                 { "one word each", "exec@ died:0@ exec@ died:0@",
                   "exec exec_died:0 exec exec_died:0" },
                 { "in parallel, by who wrote it",
