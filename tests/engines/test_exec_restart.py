@@ -30,7 +30,7 @@ SEED = 20261123
 # away for longer: the exit file is gone when it is back. This is not what is expected, but what no
 # machine shall exceed.
 NOT_KNOWN_AT_MOST = 60
-LOST_AT_MOST = 2
+LOST_AT_MOST = 20
 STORED, NOT_STORED = "with a store", "without a store"
 
 
@@ -88,7 +88,8 @@ def ten_kills_and_two_hundred_execs_none_wrong_and_none_twice(how: str) -> None:
             if how == STORED:
                 equal(nameless, 0, "ends that are of nobody")
             assert EXECS - said["right"] <= NOT_KNOWN_AT_MOST, said
-            # One may be taken for another that ended with its code in the same moment.
+            # A word about a session that nobody saw may be taken for the second one about another
+            # that ended with that code within a minute.
             assert lost.total() <= LOST_AT_MOST, lost
 
 

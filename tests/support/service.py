@@ -88,6 +88,7 @@ class Service:
         self.user = user
         self._environment = environment or {}
         self._wrapper = wrapper or []
+        self._has_podman = podman is not None
         self._process: subprocess.Popen | None = None
         self._owner = 0  # PID of who has the name: with a wrapper not the process that we started
         self._activated = bus is None  # who starts it: the bus, or we
@@ -134,6 +135,10 @@ class Service:
             self._process = subprocess.Popen(
                 command, env={**self.bus.environment, **self._variables()},
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd="/", **options)
+        if self._has_podman:
+            # As Nice= in the unit, and for the reason that stands there.
+            with contextlib.suppress(PermissionError):
+                os.setpriority(os.PRIO_PROCESS, self._process.pid, -10)
         if wait:
             self.wait_for_name()
         return self
