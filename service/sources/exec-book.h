@@ -36,6 +36,7 @@ typedef struct Exec {
         bool was_there;      /* before we looked: the others' order does not tell when */
         bool is_foreseen;    /* its start is to be read */
         bool may_have_start; /* one that was heard may be its */
+        bool holds_start;    /* that one is not given up yet, though the end is told */
         bool started;        /* conmon ran it */
         bool process_ended;
         bool gone;  /* its folder is */

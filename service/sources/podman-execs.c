@@ -193,6 +193,23 @@ static void tell_exit(PodmanExecs *execs, Exec *exec)
                 tell(execs, exec, EVIDENCE_EXIT_FILE, NULL);
 }
 
+/* One of the starts that could not be placed was its. */
+static void place_start(Exec *exec)
+{
+        if (!exec->start && !exec->health_check && exec->container->n_unplaced > 0)
+                exec->container->n_unplaced--;
+}
+
+void podman_execs_offered(PodmanExecs *execs, Exec *exec)
+{
+        exec->may_have_start = true;
+        if (!exec->ended || exec->told)
+                return;
+        tell(execs, exec, EVIDENCE_EXIT_FILE, NULL);
+        exec->holds_start = true;
+        wait_for(execs, exec, EXEC_SETTLE_USEC);
+}
+
 void podman_execs_heard(PodmanExecs *execs, Exec *exec, Event *start)
 {
         exec->start = event_ref(start);
@@ -306,7 +323,7 @@ void podman_execs_begin(PodmanExecs *execs)
                         if (exec->told || exec->is_there || exec->gone)
                                 continue;
                         exec->gone = true;
-                        wait_for(execs, exec, EXEC_SETTLE_USEC);
+                        wait_for(execs, exec, EXEC_GONE_USEC);
                 }
         }
 }
@@ -375,7 +392,7 @@ void podman_execs_gone(PodmanExecs *execs, const char *container, const char *id
                 return;
         exec->gone = true;
         if (!exec->told && !exec->ended)
-                wait_for(execs, exec, EXEC_SETTLE_USEC);
+                wait_for(execs, exec, EXEC_GONE_USEC);
 }
 
 void podman_execs_missed(PodmanExecs *execs)
@@ -411,16 +428,14 @@ static bool is_health_check(const Exec *exec)
                exec->health_nsec + EXEC_SETTLE_USEC * 1000 >= exec->end_nsec;
 }
 
-/* One of the starts that could not be placed was its. */
-static void place_start(Exec *exec)
-{
-        if (!exec->start && !exec->health_check && exec->container->n_unplaced > 0)
-                exec->container->n_unplaced--;
-}
-
 /* It waited long enough. Returns false if it is to be forgotten. */
 static bool decide(PodmanExecs *execs, Exec *exec)
 {
+        if (exec->holds_start) {
+                exec->holds_start = false;
+                place_start(exec);
+                return true;
+        }
         if (exec->told)
                 return !exec->recorded;
         if (exec->ended) {

@@ -26,6 +26,10 @@
  * what Podman writes about a session it writes before the folder goes. */
 #define EXEC_SETTLE_USEC UINT64_C(2000000)
 
+/* The folder is gone: what Podman writes about the session is written, and read as soon as we look.
+ * So soon, that it is told before the service is restarted again. */
+#define EXEC_GONE_USEC UINT64_C(500000)
+
 /* A process has ended, and conmon, which may wait for its turn on a busy host, writes its file. */
 #define EXEC_EXIT_FILE_USEC UINT64_C(10000000)
 
@@ -127,6 +131,9 @@ bool podman_execs_missed_between(const PodmanExecs *execs, const Exec *exec, uin
 
 /* The engine's event of its start was taken. */
 void podman_execs_heard(PodmanExecs *execs, Exec *exec, Event *start);
+
+/* A start was taken that may be its, or another's: no health check's, in any case. */
+void podman_execs_offered(PodmanExecs *execs, Exec *exec);
 
 /* It ended with a code that follows from what the engine says, or nobody knows with which. */
 void podman_execs_inferred(PodmanExecs *execs, Exec *exec, int32_t code, uint64_t time_nsec);

@@ -186,17 +186,16 @@ static int note_container(PodmanExecs *execs, const EventFields *event, ExecCont
 }
 
 /* A start that may be of any session without one. Returns false if there is none. */
-static bool offer_start(const ExecContainer *container)
+static bool offer_start(PodmanExecs *execs, ExecContainer *container)
 {
         bool found = false;
 
-        for (size_t i = 0; i < container->n_execs; i++) {
-                Exec *exec = container->execs[i];
-
-                if (exec->start || exec->told)
-                        continue;
-                found = exec->may_have_start = true;
-        }
+        for (size_t i = 0; i < container->n_execs; i++)
+                found |= !container->execs[i]->start && !container->execs[i]->told;
+        container->n_unplaced += found;
+        for (size_t i = 0; i < container->n_execs; i++)
+                if (!container->execs[i]->start && !container->execs[i]->told)
+                        podman_execs_offered(execs, container->execs[i]);
         return found;
 }
 
@@ -216,9 +215,7 @@ static void apply_start(PodmanExecs *execs, Exec *exec, Event *event)
         container->has_started = true;
         if (container->n_foreseen > 0)
                 container->n_foreseen--;
-        if (offer_start(container))
-                container->n_unplaced++;
-        else
+        if (!offer_start(execs, container))
                 container->n_nameless++;
 }
 

@@ -349,7 +349,7 @@ static void test_missed_files(void)
                   "exec exec_died:B/no exit file was seen" },
                 { "a health check, and one that was gone before it was looked at",
                   "made:A run:A exit:A:0 health gone:A undated:B gone:B exec died:7 long",
-                  "exec exec_died:B/no exit file was seen exec_died:A:0!" },
+                  "exec exec_died:A:0! exec_died:B/no exit file was seen" },
                 { "a start that may be of two: its word is not for a third that was missed",
                   "made:A run:A exec undated:B undated:C gone:B gone:C gone:A exec died:7 died:2 "
                   "long",
