@@ -275,6 +275,9 @@ static void remember_end(PodmanExecs *execs, const EventFields *event)
                 exec = add(execs, event->id, event->exec_id);
         if (!exec || exec->told)
                 return;
+        /* A start without an ID was its. */
+        if (!exec->start && exec->container->n_nameless > 0 && !event_is_health_check_exec(event))
+                exec->container->n_nameless--;
         exec->told = exec->recorded = true;
         exec->ended = event->has_exit_code;
         exec->code = event->exit_code;
@@ -291,8 +294,11 @@ void podman_execs_remember(PodmanExecs *execs, const EventFields *event)
         if (strcmp(event->status, "exec") == 0 && event->time_nsec > execs->heard_nsec)
                 execs->heard_nsec = event->time_nsec;
         if (strcmp(event_status_canonical(event->status), "exec_died") == 0) {
+                container = exec_book_container(&execs->book, execs->uid, event->id);
                 if (event->exec_id)
                         remember_end(execs, event);
+                else if (container && container->n_nameless > 0)
+                        container->n_nameless--;
         } else if (event->exec_id) {
                 remember_start(execs, event);
         } else if (exec_book_add_container(&execs->book, execs->uid, event->id, &container) >= 0) {
@@ -310,11 +316,29 @@ static void settle(const PodmanExecs *execs, Exec *exec)
                 exec->n_words = EXEC_WORDS_MAX;
 }
 
+/* Starts that the history has without an ID, and not the end of: each may be of any session that is
+ * there, or went meanwhile. */
+static void offer_nameless(PodmanExecs *execs, ExecContainer *container)
+{
+        if (container->n_nameless == 0)
+                return;
+        for (size_t i = 0; i < container->n_execs; i++) {
+                Exec *exec = container->execs[i];
+
+                if (exec->start || exec->told)
+                        continue;
+                container->n_unplaced += container->n_nameless;
+                container->n_nameless = 0;
+                podman_execs_offered(execs, exec);
+        }
+}
+
 void podman_execs_begin(PodmanExecs *execs)
 {
         for (size_t i = 0; i < execs->book.n_containers; i++) {
                 ExecContainer *container = execs->book.containers[i];
 
+                offer_nameless(execs, container);
                 for (size_t k = 0; k < container->n_execs; k++) {
                         Exec *exec = container->execs[k];
 
@@ -367,6 +391,8 @@ void podman_execs_exited(PodmanExecs *execs, const char *container, const char *
         exec->started = exec->ended = true;
         exec->code = code;
         exec->end_nsec = time_nsec;
+        if (exec->may_have_start)
+                podman_execs_offered(execs, exec);
         tell_exit(execs, exec);
         /* Of a short one the start is written after that; of a health check it never is. */
         if (!exec->told)
@@ -446,9 +472,8 @@ static bool decide(PodmanExecs *execs, Exec *exec)
                 return true;
         }
 
-        /* A start that failed ends like this; of what was made while we were not there, only if
-         * Podman wrote of no start that may have been its. */
-        if (!exec->start && !exec->started && (exec->birth_is_known || !exec->may_have_start))
+        /* A start that failed ends like this, if Podman wrote of none that may have been its. */
+        if (!exec->start && !exec->started && !exec->may_have_start)
                 return false;
         podman_execs_unknown(execs, exec);
         place_start(exec);
@@ -516,7 +541,8 @@ uint64_t podman_execs_since(const PodmanExecs *execs)
  * fail, or did; of what was made while we were not there nobody knows. */
 static bool is_open(const Exec *exec)
 {
-        return !exec->recorded && (exec->started || exec->start || !exec->birth_is_known);
+        return !exec->recorded && (exec->started || exec->start || exec->may_have_start ||
+                                   !exec->birth_is_known);
 }
 
 int podman_execs_running(const PodmanExecs *execs, const char *id, char **ret)
