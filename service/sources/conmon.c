@@ -24,7 +24,7 @@
 #define TELLINGS_MAX 65536
 
 /* Nothing is so urgent that it matters: what is to be decided is looked at together. */
-#define DECISION_USEC UINT64_C(100000)
+#define DECISION_USEC UINT64_C(50000)
 
 /* What the history has of exec sessions when we start; with more it is not looked at further, and
  * the oldest that ended while we were not there stay without an end. */

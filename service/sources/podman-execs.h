@@ -28,7 +28,7 @@
 
 /* The folder is gone: what Podman writes about the session is written, and read as soon as we look.
  * So soon, that it is told before the service is restarted again. */
-#define EXEC_GONE_USEC UINT64_C(500000)
+#define EXEC_GONE_USEC UINT64_C(100000)
 
 /* A process has ended, and conmon, which may wait for its turn on a busy host, writes its file. */
 #define EXEC_EXIT_FILE_USEC UINT64_C(10000000)
