@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/logging.h"
 #include "model/timestamp.h"
 
@@ -19,14 +19,6 @@ struct PodmanDeaths {
         PodmanDeath *deaths; /* owned, in the order in which they came */
         size_t n_deaths;
 };
-
-static uint64_t now_usec(void)
-{
-        struct timespec now;
-
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 int podman_deaths_new(uint32_t uid, const PodmanDeathsHost *host, PodmanDeaths **ret)
 {
@@ -93,7 +85,7 @@ void podman_deaths_exited(PodmanDeaths *deaths, const char *container, int32_t c
                 .code = code,
                 .time_nsec = time_nsec,
                 .oom_killed = oom_killed,
-                .deadline_usec = now_usec() + DEATH_SETTLE_USEC,
+                .deadline_usec = clock_usec() + DEATH_SETTLE_USEC,
         };
         int r;
 

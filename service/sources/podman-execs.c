@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/logging.h"
 #include "model/timestamp.h"
 #include "model/vocabulary.h"
@@ -26,14 +26,6 @@ struct PodmanExecs {
         uint64_t missed_nsec; /* until then sessions may have come and gone unseen */
         uint64_t heard_nsec;  /* the last start that the engine told the history of */
 };
-
-static uint64_t now_usec(void)
-{
-        struct timespec now;
-
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 int podman_execs_new(uint32_t uid, const PodmanExecsHost *host, PodmanExecs **ret)
 {
@@ -78,7 +70,7 @@ void podman_execs_drain(PodmanExecs *execs)
 /* It is forgotten in time, also when nothing else is waited for. */
 void podman_execs_touch(PodmanExecs *execs, ExecContainer *container)
 {
-        container->touched_usec = now_usec();
+        container->touched_usec = clock_usec();
         execs->host.deadline(execs->host.userdata);
 }
 
@@ -108,7 +100,7 @@ static Exec *add(PodmanExecs *execs, const char *container_id, const char *id)
 
 static void wait_for(PodmanExecs *execs, Exec *exec, uint64_t usec)
 {
-        uint64_t deadline = now_usec() + usec;
+        uint64_t deadline = clock_usec() + usec;
 
         if (exec->deadline_usec == 0 || deadline < exec->deadline_usec)
                 exec->deadline_usec = deadline;
@@ -541,8 +533,8 @@ uint64_t podman_execs_since(const PodmanExecs *execs)
  * fail, or did; of what was made while we were not there nobody knows. */
 static bool is_open(const Exec *exec)
 {
-        return !exec->recorded && (exec->started || exec->start || exec->may_have_start ||
-                                   !exec->birth_is_known);
+        return !exec->recorded &&
+               (exec->started || exec->start || exec->may_have_start || !exec->birth_is_known);
 }
 
 int podman_execs_running(const PodmanExecs *execs, const char *id, char **ret)
