@@ -245,6 +245,7 @@ static void remember_start(PodmanExecs *execs, const EventFields *event)
                 return;
         exec->birth_nsec = event->time_nsec;
         exec->started = true;
+        exec->container->has_started = true;
 }
 
 /* Of those that ended long ago there may be very many: one that runs for weeks has us look back so
@@ -296,6 +297,7 @@ void podman_execs_remember(PodmanExecs *execs, const EventFields *event)
         } else if (exec_book_add_container(&execs->book, execs->uid, event->id, &container) >= 0) {
                 /* Whatever Podman says of an ending there may be about this one. */
                 container->n_nameless++;
+                container->has_started = true;
                 podman_execs_touch(execs, container);
         }
 }

@@ -305,7 +305,7 @@ static bool will_be_told(const ExecContainer *container, const EventFields *even
                 if (exec->told || exec->ended)
                         continue;
                 if (exec->start ? exec->gone || event->exit_code < 0
-                                : exec->gone && !exec->birth_is_known && container->n_unplaced > 0)
+                                : exec->gone && exec->may_have_start && container->n_unplaced > 0)
                         return true;
         }
         return false;
