@@ -42,6 +42,7 @@ typedef struct Exec {
         bool gone;  /* its folder is */
         bool ended; /* with a code that conmon wrote */
         bool health_check;
+        bool was_put_off;     /* until more is known of its container */
         uint64_t health_nsec; /* when a health check had a result that may be its; 0: never */
         bool told;            /* that it ended is given to the history, and */
         bool recorded;        /* taken by it */

@@ -126,9 +126,8 @@ static Event *facts_of(PodmanExecs *execs, const Exec *exec)
 }
 
 static int make_ending(PodmanExecs *execs, const Exec *exec, const char *evidence,
-                       const char *reason, Event **ret)
+                       const char *reason, const Event *facts, Event **ret)
 {
-        _cleanup_(event_unrefp) Event *facts = facts_of(execs, exec);
         const EventFields *known = facts ? event_fields(facts) : NULL;
 
         return event_new(&(EventFields){ .type = "container",
@@ -154,15 +153,23 @@ static int make_ending(PodmanExecs *execs, const Exec *exec, const char *evidenc
 
 static void tell(PodmanExecs *execs, Exec *exec, const char *evidence, const char *reason)
 {
-        _cleanup_(event_unrefp) Event *event = NULL;
+        _cleanup_(event_unrefp) Event *event = NULL, *facts = facts_of(execs, exec);
         int r;
+
+        /* Its container was made while we were not there, and that is still to be read. */
+        if (!facts && !exec->was_put_off) {
+                exec->was_put_off = true;
+                exec->deadline_usec = 0;
+                wait_for(execs, exec, EXEC_SETTLE_USEC);
+                return;
+        }
 
         if (exec->end_nsec == 0)
                 exec->end_nsec = timestamp_now();
         /* Podman writes that it started when it may have ended; nobody is to see it end before. */
         if (exec->start && exec->end_nsec < event_fields(exec->start)->time_nsec)
                 exec->end_nsec = event_fields(exec->start)->time_nsec;
-        r = make_ending(execs, exec, evidence, reason, &event);
+        r = make_ending(execs, exec, evidence, reason, facts, &event);
         if (r >= 0)
                 r = execs->host.tell(event, exec, execs->host.userdata);
         if (r < 0) {
@@ -198,6 +205,8 @@ void podman_execs_offered(PodmanExecs *execs, Exec *exec)
         if (!exec->ended || exec->told)
                 return;
         tell(execs, exec, EVIDENCE_EXIT_FILE, NULL);
+        if (!exec->told)
+                return;
         exec->holds_start = true;
         wait_for(execs, exec, EXEC_SETTLE_USEC);
 }

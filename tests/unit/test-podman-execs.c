@@ -30,6 +30,7 @@ typedef struct Scene {
         uint64_t nsec, usec, forgotten_usec;
         const char *recorded; /* sessions that the history has the end of */
         bool death_is_recorded;
+        bool knows_no_container;
         bool is_waiting; /* something has a deadline */
 } Scene;
 
@@ -87,7 +88,18 @@ static int on_tell_death(Event *event, void *userdata)
 
 static int on_recall(const char *container, Event **ret, void *userdata)
 {
-        return 0;
+        const Scene *scene = userdata;
+
+        if (scene->knows_no_container)
+                return 0;
+        return event_new(&(EventFields){ .type = "container",
+                                         .status = "create",
+                                         .id = container,
+                                         .name = "web",
+                                         .engine = "podman" },
+                         ret) < 0
+                       ? -ENOMEM
+                       : 1;
 }
 
 static bool on_is_recorded(const char *exec, void *userdata)
@@ -538,6 +550,18 @@ static void test_running(void)
         scene_done(&scene);
 }
 
+static void test_put_off(void)
+{
+        Scene scene = { .knows_no_container = true };
+
+        scene_init(&scene);
+        play(&scene, "made:A run:A exit:A:4 gone:A wait");
+        tap_eq_str(scene.told, "", "whose container is not known yet is put off");
+        play(&scene, "wait");
+        tap_eq_str(scene.told, "exec_died:A:4!", "once");
+        scene_done(&scene);
+}
+
 static void test_memory(void)
 {
         Scene scene = {};
@@ -620,6 +644,7 @@ int main(void)
         test_words_alone();
         test_containers();
         test_running();
+        test_put_off();
         test_memory();
         test_flood();
         test_long_ago();
