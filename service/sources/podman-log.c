@@ -109,12 +109,15 @@ static int deliver(PodmanLog *log, const Event *event, const PodmanPlace *place)
         return log->source.sink.event(&log->source, event, position, log->source.sink.userdata);
 }
 
-/* What is known better from elsewhere, and is or will be told, is left out; the place stays. */
-static int leave_out(PodmanLog *log, const PodmanVerdict *verdict, Event *event)
+/* What is known better from elsewhere, and is or will be told, is left out. It is read all the
+ * same: after a rotation it is not to come again, as one more word about the same. */
+static int leave_out(PodmanLog *log, const PodmanVerdict *verdict, Event *event,
+                     const PodmanPlace *next)
 {
         podman_verdict_apply(log->known, verdict, event, EXEC_WRITER_UNKNOWN);
-        podman_place_interrupt(&log->place);
         log->source.duplicates++;
+        log->place = *next;
+        log->has_place = true;
         return 0;
 }
 
@@ -140,16 +143,15 @@ static int take_line(PodmanLog *log, const char *line, size_t length)
 
         if (log->known && !backlog)
                 podman_judge(log->known, event_fields(event), EXEC_WRITER_UNKNOWN, &verdict);
-        if (verdict.leave_out)
-                return leave_out(log, &verdict, event);
-        r = podman_verdict_complete(&verdict, &event);
-        if (r < 0)
-                return r;
-
         podman_place_advance(&next, log->file.reader.offset, line, length);
         if (!backlog)
                 next.backlog_end = 0;
         next.time_nsec = event_fields(event)->time_nsec;
+        if (verdict.leave_out)
+                return leave_out(log, &verdict, event, &next);
+        r = podman_verdict_complete(&verdict, &event);
+        if (r < 0)
+                return r;
         r = deliver(log, event, &next);
         if (r < 0)
                 return r;

@@ -282,6 +282,44 @@ static void test_life(void)
         scene_free(scene);
 }
 
+/* What Podman keeps of its log when it is too large is a new file, with the newer lines. */
+static void rotate(const Scene *scene)
+{
+        _cleanup_free_ char *bytes = NULL;
+        const char *kept;
+        size_t size;
+
+        bytes = file_read("events.log", &size);
+        must(bytes);
+        kept = memmem(bytes, size, "\"exec\"", 6);
+        must(kept);
+        while (kept[-1] != '\n')
+                kept--;
+        write_file("events.new", kept);
+        must(rename("events.new", "events.log") == 0);
+}
+
+static void test_rotation(void)
+{
+        Scene *scene = scene_new();
+
+        session(scene, 'a');
+        line(scene, "exec", -1);
+        run(scene);
+        exit_file(scene, 'a', "7");
+        run(scene);
+        line(scene, "exec_died", 7);
+        line(scene, "exec_died", 7);
+        run(scene);
+        rotate(scene);
+        run(scene);
+        line(scene, "cleanup", -1);
+        run(scene);
+        tap_eq_str(shown(scene, 1), "exec:a exec_died:a:7 cleanup",
+                   "words that were left out do not come again with a rotation");
+        scene_free(scene);
+}
+
 static void test_refused(void)
 {
         Scene *scene = scene_new();
@@ -374,6 +412,7 @@ static void test_facts(void)
 int main(void)
 {
         test_life();
+        test_rotation();
         test_refused();
         test_restart();
         test_ended_meanwhile();
