@@ -20,11 +20,7 @@
 #include "fd-store.h"
 #include "log/eventlog.h"
 #include "log/recall.h"
-#include "sources/conmon.h"
-#include "sources/podman-config.h"
-#include "sources/podman-journal.h"
-#include "sources/podman-log.h"
-#include "sources/podman-storage.h"
+#include "source-set.h"
 
 /* Above this what waits is committed at once, and not after the others had their turn. */
 #define COMMIT_SIZE (2 * 1024 * 1024)
@@ -46,16 +42,11 @@
 #define TRIM_USEC_MIN UINT64_C(1000000)
 #define TRIMS_PER_AGE 16
 
-/* Podman's log, its entries in the journal, and conmon's files. */
-#define SOURCES_MAX 3
-
 struct Manager {
         Configuration configuration;
-        sd_event *loop;               /* owned */
-        EventLog *log;                /* owned */
-        Source *sources[SOURCES_MAX]; /* owned */
-        size_t n_sources;
-        Source *conmon; /* weak: one of them; NULL: none */
+        sd_event *loop; /* owned */
+        EventLog *log;  /* owned */
+        SourceSet sources;
         BusHost host;
         Bus *bus; /* owned */
 
@@ -110,12 +101,6 @@ static void retry_later(Manager *manager)
         sd_event_source_set_enabled(manager->retry, SD_EVENT_ONESHOT);
 }
 
-static void resume_sources(Manager *manager)
-{
-        for (size_t i = 0; i < manager->n_sources; i++)
-                manager->sources[i]->ops->resume(manager->sources[i]);
-}
-
 /*
  * A commit failed. What happens now may be published all the same, if no crash can give its number
  * to something else.
@@ -164,7 +149,7 @@ static int commit(Manager *manager)
         if (*manager->failure || manager->full) {
                 set_failure(manager, "");
                 manager->is_published = manager->full = false;
-                resume_sources(manager);
+                source_set_resume(&manager->sources, NULL);
         }
         return 0;
 }
@@ -280,9 +265,7 @@ static void on_look(Source *source, void *userdata)
 {
         const Manager *manager = userdata;
 
-        for (size_t i = 0; i < manager->n_sources; i++)
-                if (manager->sources[i] != source)
-                        manager->sources[i]->ops->resume(manager->sources[i]);
+        source_set_resume(&manager->sources, source);
 }
 
 static void on_source_changed(Source *source, void *userdata)
@@ -293,133 +276,23 @@ static void on_source_changed(Source *source, void *userdata)
                 bus_source_changed(manager->bus, source);
 }
 
-static SourceSink sink_of(Manager *manager)
+static int make_sources(Manager *manager)
 {
-        return (SourceSink){ .event = on_source_event,
-                             .recall = on_recall,
-                             .look = on_look,
-                             .changed = on_source_changed,
-                             .userdata = manager };
+        const SourceSink sink = { .event = on_source_event,
+                                  .recall = on_recall,
+                                  .look = on_look,
+                                  .changed = on_source_changed,
+                                  .userdata = manager };
+
+        return source_set_init(&manager->sources, &manager->configuration, manager->host.user,
+                               manager->loop, &sink);
 }
 
-/* A path of the configuration, or else what Podman has: "found" owns that. */
-static int podman_path(const char *configured, int (*find)(bool user, char **ret), bool user,
-                       char **found, const char **ret)
+static const char *place_of(const char *name, void *userdata)
 {
-        int r;
+        const Manager *manager = userdata;
 
-        *ret = configured;
-        if (configured)
-                return 0;
-        r = find(user, found);
-        if (r >= 0)
-                *ret = *found;
-        return r;
-}
-
-/* Goes before the sources of Podman's events, which ask it. What it listens with is kept while the
- * service is restarted, so that what happens meanwhile is told. */
-static int add_conmon(Manager *manager)
-{
-        const Configuration *configuration = &manager->configuration;
-        const SourceSink sink = sink_of(manager);
-        _cleanup_free_ char *graph_root = NULL, *tmp_dir = NULL;
-        _cleanup_close_ int kept_fd = fd_store_take(CONMON_FD_NAME);
-        /* The system's service is not root, but root's it is that it listens to. */
-        ConmonOptions options = { .uid = manager->host.user ? geteuid() : 0 };
-        int r;
-
-        if (!manager->configuration.podman_enabled)
-                return 0;
-        if ((r = podman_path(configuration->podman_graph_root, podman_graph_root,
-                             manager->host.user, &graph_root, &options.graphroot)) < 0 ||
-            (r = podman_path(configuration->podman_tmp_dir, podman_tmp_dir, manager->host.user,
-                             &tmp_dir, &options.tmp_dir)) < 0) {
-                if (r != -ENXIO)
-                        return r;
-                log_warning("Podman has no storage without HOME and XDG_RUNTIME_DIR: set them, or "
-                            "GraphRoot= and TmpDir= in [Podman].");
-                return 0;
-        }
-        options.kept_fd = TAKE_FD(kept_fd);
-        r = conmon_new(&options, manager->loop, &sink, &manager->conmon);
-        if (r == -EINVAL) {
-                log_warning("Podman's storage \"%s\" or its folder \"%s\" is no absolute path: "
-                            "exit files are not read.",
-                            options.graphroot, options.tmp_dir);
-                return 0;
-        }
-        if (r < 0)
-                return r;
-
-        manager->sources[manager->n_sources++] = manager->conmon;
-        (void)fd_store_keep(CONMON_FD_NAME, conmon_fd(manager->conmon));
-        return 0;
-}
-
-static int add_podman(Manager *manager)
-{
-        const SourceSink sink = sink_of(manager);
-        const char *path = manager->configuration.podman_events_log;
-        _cleanup_free_ char *found = NULL;
-        int r;
-
-        if (!manager->configuration.podman_enabled)
-                return 0;
-        if (!path) {
-                r = podman_events_log_path(manager->host.user, &found);
-                if (r == -ENXIO) {
-                        log_warning("Podman keeps no events without XDG_RUNTIME_DIR: set it, or "
-                                    "EventsLog= in [Podman].");
-                        return 0;
-                }
-                if (r < 0)
-                        return r;
-                path = found;
-        }
-        r = podman_log_new(path, manager->loop, &sink,
-                           manager->conmon ? conmon_knowledge(manager->conmon) : NULL,
-                           manager->sources + manager->n_sources);
-        if (r == -EINVAL) {
-                log_warning("Podman's log \"%s\" is no absolute path of a file: it is not read.",
-                            path);
-                return 0;
-        }
-        if (r < 0)
-                return r;
-
-        manager->n_sources++;
-        return 0;
-}
-
-static int add_podman_journal(Manager *manager)
-{
-        const SourceSink sink = sink_of(manager);
-        int r;
-
-        if (!manager->configuration.podman_enabled || !manager->configuration.podman_journal)
-                return 0;
-        r = podman_journal_new(manager->host.user, manager->loop, &sink,
-                               manager->conmon ? conmon_knowledge(manager->conmon) : NULL,
-                               manager->sources + manager->n_sources);
-        if (r < 0)
-                return r;
-
-        manager->n_sources++;
-        return 0;
-}
-
-static void start_sources(Manager *manager)
-{
-        for (size_t i = 0; i < manager->n_sources; i++) {
-                Source *source = manager->sources[i];
-                int r;
-
-                r = source->ops->start(source, eventlog_position(manager->log, source->name));
-                if (r < 0)
-                        log_error("The source %s cannot be started: %s.", source->name,
-                                  strerror(-r));
-        }
+        return eventlog_position(manager->log, name);
 }
 
 /* ---- opening and mending the history ---- */
@@ -441,7 +314,7 @@ static void open_log(Manager *manager)
         bus_log_opened(manager->bus);
         /* What the history has to say of an end that it had not seen. */
         (void)commit(manager);
-        start_sources(manager);
+        source_set_start(&manager->sources, place_of, manager);
 }
 
 static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
@@ -451,7 +324,7 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
         if (!eventlog_is_open(manager->log))
                 open_log(manager);
         else if (commit(manager) < 0 && manager->is_published)
-                resume_sources(manager);
+                source_set_resume(&manager->sources, NULL);
         return 0;
 }
 
@@ -469,7 +342,7 @@ static int on_exec_running(const char *id, char **ret_full_id, void *userdata)
 {
         const Manager *manager = userdata;
 
-        return manager->conmon ? conmon_running(manager->conmon, id, ret_full_id) : 0;
+        return source_set_exec_running(&manager->sources, id, ret_full_id);
 }
 
 static void on_ready(void *userdata)
@@ -557,11 +430,7 @@ static int make_parts(Manager *manager)
         if (r < 0)
                 return r;
 
-        r = add_conmon(manager);
-        if (r < 0)
-                return r;
-        r = add_podman(manager);
-        return r < 0 ? r : add_podman_journal(manager);
+        return make_sources(manager);
 }
 
 int manager_new(const ManagerOptions *options, Manager **ret)
@@ -585,7 +454,7 @@ int manager_new(const ManagerOptions *options, Manager **ret)
                 .user = options->user,
                 .state = &manager->state,
                 .health_check_execs = manager->configuration.podman_health_check_execs,
-                .sources = manager->sources,
+                .sources = manager->sources.sources,
                 .emit = on_emit,
                 .exec_running = on_exec_running,
                 .ready = on_ready,
@@ -600,7 +469,7 @@ int manager_new(const ManagerOptions *options, Manager **ret)
 
         manager->host.loop = manager->loop;
         manager->host.log = manager->log;
-        manager->host.n_sources = manager->n_sources;
+        manager->host.n_sources = manager->sources.n;
         r = bus_new(&manager->host, &manager->bus);
         if (r < 0)
                 return r;
@@ -618,8 +487,7 @@ Manager *manager_free(Manager *manager)
 
         /* The bus shows the sources, and so goes first; they have nobody to tell then. */
         manager->bus = bus_free(manager->bus);
-        for (size_t i = 0; i < manager->n_sources; i++)
-                manager->sources[i]->ops->free(manager->sources[i]);
+        source_set_done(&manager->sources);
         eventlog_free(manager->log);
         turn_done(&manager->commit);
         turn_done(&manager->trim);
