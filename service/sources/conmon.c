@@ -19,8 +19,8 @@
 /* The name, a space, and a number. */
 #define POSITION_SIZE (sizeof(SOURCE_NAME) + 21)
 
-/* Endings that wait while the history cannot be written; of more the codes are lost, and that is
- * said. Each takes some hundred bytes. */
+/* Endings that wait while the history cannot be written; those beyond stay with who tells them, and
+ * are told again later. Each takes some hundred bytes. */
 #define TELLINGS_MAX 65536
 
 /* Nothing is so urgent that it matters: what is to be decided is looked at together. */
@@ -99,8 +99,9 @@ static void on_turn(void *userdata)
                 r = deliver(conmon, telling);
                 if (r < 0) {
                         if (r != -EAGAIN)
-                                source_set_error(&conmon->source, "An end cannot be recorded: %s.",
-                                                 strerror(-r));
+                                source_set_error(&conmon->source,
+                                                 "The end of %s cannot be recorded: %s.",
+                                                 event_fields(telling->event)->id, strerror(-r));
                         break;
                 }
                 conmon->source.received++;
@@ -141,7 +142,7 @@ static int take_event(const EventFields *fields, void *userdata)
         return 0;
 }
 
-/* The first of the container tells its labels, and the last of these its name. */
+/* The last of those that have the name that it has now. */
 static int recall_container(const char *container, Event **ret, void *userdata)
 {
         const Conmon *conmon = userdata;

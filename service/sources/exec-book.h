@@ -39,8 +39,9 @@ typedef struct Exec {
         bool holds_start;    /* that one is not given up yet, though the end is told */
         bool started;        /* conmon ran it */
         bool process_ended;
-        bool gone;  /* its folder is */
-        bool ended; /* with a code that conmon wrote */
+        bool gone;     /* its folder is */
+        bool ended;    /* with a code that conmon wrote */
+        bool inferred; /* with a code that follows from what Podman says */
         bool health_check;
         bool was_put_off;     /* until more is known of its container */
         uint64_t health_nsec; /* when a health check had a result that may be its; 0: never */

@@ -192,10 +192,10 @@ static void tell_exit(PodmanExecs *execs, Exec *exec)
                 tell(execs, exec, EVIDENCE_EXIT_FILE, NULL);
 }
 
-/* One of the starts that could not be placed was its. */
+/* It is told: one of the starts that could not be placed was its. */
 static void place_start(Exec *exec)
 {
-        if (!exec->start && !exec->health_check && exec->container->n_unplaced > 0)
+        if (exec->told && exec->may_have_start && !exec->start && exec->container->n_unplaced > 0)
                 exec->container->n_unplaced--;
 }
 
@@ -218,20 +218,22 @@ void podman_execs_heard(PodmanExecs *execs, Exec *exec, Event *start)
         tell_exit(execs, exec);
 }
 
+/* Of which no file was seen. */
+static void tell_end(PodmanExecs *execs, Exec *exec)
+{
+        if (exec->inferred)
+                tell(execs, exec, EVIDENCE_INFERRED, NULL);
+        else
+                tell(execs, exec, NULL, REASON_NO_FILE);
+}
+
 void podman_execs_inferred(PodmanExecs *execs, Exec *exec, int32_t code, uint64_t time_nsec)
 {
         exec->code = code;
         exec->end_nsec = time_nsec;
-        /* Podman does not know it either. */
-        if (code < 0)
-                podman_execs_unknown(execs, exec);
-        else
-                tell(execs, exec, EVIDENCE_INFERRED, NULL);
-}
-
-void podman_execs_unknown(PodmanExecs *execs, Exec *exec)
-{
-        tell(execs, exec, NULL, REASON_NO_FILE);
+        /* Less than 0: Podman does not know it either. */
+        exec->inferred = code >= 0;
+        tell_end(execs, exec);
 }
 
 void podman_execs_recorded(PodmanExecs *execs, Exec *exec)
@@ -478,7 +480,7 @@ static bool decide(PodmanExecs *execs, Exec *exec)
         /* A start that failed ends like this, if Podman wrote of none that may have been its. */
         if (!exec->start && !exec->started && !exec->may_have_start)
                 return false;
-        podman_execs_unknown(execs, exec);
+        tell_end(execs, exec);
         place_start(exec);
         return true;
 }

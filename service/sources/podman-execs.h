@@ -26,9 +26,10 @@
  * what Podman writes about a session it writes before the folder goes. */
 #define EXEC_SETTLE_USEC UINT64_C(2000000)
 
-/* The folder is gone: what Podman writes about the session is written, and read as soon as we look.
- * So soon, that it is told before the service is restarted again. */
-#define EXEC_GONE_USEC UINT64_C(100000)
+/* The folder is gone: what Podman writes about the session is written, and read when we look or, at
+ * the latest, when journald says so. Not later, so that it is told before the service is restarted
+ * again. */
+#define EXEC_GONE_USEC UINT64_C(300000)
 
 /* A process has ended, and conmon, which may wait for its turn on a busy host, writes its file. */
 #define EXEC_EXIT_FILE_USEC UINT64_C(10000000)
@@ -135,9 +136,8 @@ void podman_execs_heard(PodmanExecs *execs, Exec *exec, Event *start);
 /* A start was taken that may be its, or another's: no health check's, in any case. */
 void podman_execs_offered(PodmanExecs *execs, Exec *exec);
 
-/* It ended with a code that follows from what the engine says, or nobody knows with which. */
+/* It ended with a code that follows from what the engine says; less than 0: nobody knows which. */
 void podman_execs_inferred(PodmanExecs *execs, Exec *exec, int32_t code, uint64_t time_nsec);
-void podman_execs_unknown(PodmanExecs *execs, Exec *exec);
 
 /* Remembers the container for a while longer. */
 void podman_execs_touch(PodmanExecs *execs, ExecContainer *container);
