@@ -1,32 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/*
- * The connection to the bus, and what went wrong with it: errors of the service and of the bus,
- * sorted by what a caller does about them, and told as sentences.
- */
+/* The connection to the bus, and what went wrong with it, told as sentences. */
 
 #include <stdbool.h>
 
 #include <systemd/sd-bus.h>
 
-typedef enum BusFailure {
-        BUS_FAILURE_OTHER,
-        BUS_FAILURE_ABSENT,      /* the service is not on the bus and could not be started */
-        BUS_FAILURE_DENIED,      /* the caller may not do that */
-        BUS_FAILURE_ARGUMENT,    /* what the caller asked for cannot be: filter, time, ID */
-        BUS_FAILURE_PASSING,     /* it goes by itself: try again later */
-        BUS_FAILURE_UNAVAILABLE, /* the history cannot be read or written now */
-        BUS_FAILURE_EXPIRED,     /* the cursor's place in the history is gone */
-        BUS_FAILURE_NO_SUCH,     /* no such exec, no such container */
-        BUS_FAILURE_RUNNING,     /* the exec has not ended */
-        BUS_FAILURE_CODE_UNKNOWN,
-        BUS_FAILURE_TIMED_OUT, /* what was waited for did not come */
-} BusFailure;
+#include "bus-failure.h"
 
 int bus_open(bool user, sd_bus **ret);
-
-BusFailure bus_failure(const sd_bus_error *error);
 
 /* Prints "cevctl: " and a sentence about what failed on standard error. error may be unset, then r
  * is the negative errno. Returns the exit status that fits. */

@@ -8,7 +8,7 @@
 #include <systemd/sd-event.h>
 
 #include "backoff.h"
-#include "bus.h"
+#include "bus-failure.h"
 #include "cleanup.h"
 #include "names.h"
 #include "owner.h"

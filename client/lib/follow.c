@@ -11,7 +11,7 @@
 #include "ahead.h"
 #include "backoff.h"
 #include "bulk.h"
-#include "bus.h"
+#include "bus-failure.h"
 #include "cleanup.h"
 #include "cursor.h"
 #include "listener.h"
