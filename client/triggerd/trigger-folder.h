@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * All triggers of the host, from these folders, as systemd reads units:
+ *
+ *   /etc/containers-events/triggers.d/       the administrator's
+ *   /run/containers-events/triggers.d/       until the next boot
+ *   /usr/lib/containers-events/triggers.d/   those of packages
+ *
+ * Of files with one name that of the first folder counts. Drop-ins stand in NAME.trigger.d/ of any
+ * of the three.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "trigger.h"
+
+typedef struct TriggerSet {
+        Trigger **triggers; /* owned, each; sorted by name */
+        size_t n;
+} TriggerSet;
+
+/* What is worth to be told and does no harm: an unknown key, say. The place is "FILE:LINE" or a
+ * file; the text is a sentence without a period. */
+typedef struct TriggerReport {
+        void (*warning)(const char *place, const char *text, void *userdata); /* or NULL */
+        void *userdata;
+} TriggerReport;
+
+/* root stands before each folder; "" for the host's own. A file that cannot be read or understood
+ * is a broken trigger. Returns -ENOMEM, or what is wrong with a folder. */
+int trigger_set_load(const char *root, const TriggerReport *report, TriggerSet *ret);
+void trigger_set_done(TriggerSet *set);
+
+/* The trigger with that name, with or without ".trigger"; or NULL. */
+const Trigger *trigger_set_find(const TriggerSet *set, const char *name);
+
+/* Whether some loaded trigger starts that unit, for some event: what the trigger daemon may ask
+ * systemd for. */
+bool trigger_may_start(const TriggerSet *set, const char *unit);
