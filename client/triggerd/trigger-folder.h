@@ -15,19 +15,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "trigger-file.h"
 #include "trigger.h"
 
 typedef struct TriggerSet {
         Trigger **triggers; /* owned, each; sorted by name */
         size_t n;
 } TriggerSet;
-
-/* What is worth to be told and does no harm: an unknown key, say. The place is "FILE:LINE" or a
- * file; the text is a sentence without a period. */
-typedef struct TriggerReport {
-        void (*warning)(const char *place, const char *text, void *userdata); /* or NULL */
-        void *userdata;
-} TriggerReport;
 
 /* root stands before each folder; "" for the host's own. A file that cannot be read or understood
  * is a broken trigger. Returns -ENOMEM, or what is wrong with a folder. */
