@@ -50,7 +50,7 @@ static void test_bad_patterns(void)
                 { "%n.service", "must not choose the unit" },
                 { "page-%n@x.service", "must not choose the unit" },
                 { "page@.service", "a template" },
-                { "page@%q.service", "no specifier \"%\"" },
+                { "page@%q.service", "no specifier \"%q\"" },
                 { "page@%.service", "no specifier \"%\"" },
                 { "page@%n@%i.service", "has no \"@\"" },
                 { "page@a%", "type of a unit" },
