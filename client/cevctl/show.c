@@ -193,12 +193,12 @@ static int on_begin(Vigil *vigil, sd_bus *bus, void *userdata)
 
         s->vigil = vigil;
         s->bus = bus;
+        options.skips_backlog = options.start == FOLLOW_NOW;
         if (s->cursor) {
                 free(s->start);
                 s->start = strdup(s->cursor);
                 if (!s->start)
                         return -ENOMEM;
-                options.skips_backlog = options.start == FOLLOW_NOW;
                 options.start = FOLLOW_CURSOR;
                 options.cursor = s->start;
         }

@@ -28,6 +28,8 @@ struct Bulk {
         size_t size;            /* allocated */
         size_t length;          /* of what it holds, an incomplete line */
         size_t since_pause;     /* bytes */
+        bool busy;              /* lines are handed over */
+        bool dropped;           /* freed meanwhile */
 };
 
 int bulk_request(sd_bus *bus, const BulkRequest *request, sd_bus_message **ret)
@@ -59,7 +61,10 @@ Bulk *bulk_free(Bulk *b)
 {
         if (!b)
                 return NULL;
-        sd_event_source_disable_unref(b->event);
+        b->event = sd_event_source_disable_unref(b->event);
+        b->dropped = b->busy;
+        if (b->busy)
+                return NULL;
         closep(&b->fd);
         event_lines_free(b->lines);
         free(b->buffer);
@@ -98,6 +103,8 @@ static int take_lines(Bulk *b)
 
         while (r >= 0 && (newline = memchr(start, '\n', (size_t)(end - start)))) {
                 r = hand_over(b, start, (size_t)(newline + 1 - start));
+                if (b->dropped)
+                        r = -ECANCELED;
                 start = newline + 1;
         }
         b->length = (size_t)(end - start);
@@ -149,9 +156,14 @@ static int read_some(Bulk *b)
 static int on_readable(sd_event_source *s, int fd, uint32_t revents, void *userdata)
 {
         Bulk *b = userdata;
-        int r = read_some(b);
+        int r;
 
-        if (r <= 0) {
+        b->busy = true;
+        r = read_some(b);
+        b->busy = false;
+        if (b->dropped) {
+                bulk_free(b);
+        } else if (r <= 0) {
                 (void)sd_event_source_set_enabled(s, SD_EVENT_OFF);
                 b->handler->end(r, b->userdata);
         }

@@ -27,7 +27,7 @@ int bulk_request(sd_bus *bus, const BulkRequest *request, sd_bus_message **ret);
 
 typedef struct Bulk Bulk;
 
-/* A negative result of the first three ends the reading, and is end()'s. */
+/* A negative result of the first three ends the reading, and is end()'s. All may free the Bulk. */
 typedef struct BulkHandler {
         /* Whether lines are wanted as they are, and events need not be made of them. */
         bool raw;
@@ -38,7 +38,7 @@ typedef struct BulkHandler {
         /* Now and then: a lot was handed over since the last time. */
         int (*pause)(void *userdata);
 
-        /* The pipe has ended. May free the Bulk. */
+        /* The pipe has ended. */
         void (*end)(int result, void *userdata);
 } BulkHandler;
 

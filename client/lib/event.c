@@ -37,6 +37,7 @@ void event_done(Event *e)
 {
         sd_bus_message_unref(e->message);
         json_object_put(e->root);
+        free(e->strings);
         free(e->attributes);
         json_object_put(e->others);
         *e = (Event){};
@@ -179,6 +180,78 @@ int event_read(sd_bus_message *m, Event *ret)
         e.message = sd_bus_message_ref(m);
         *ret = e;
         e = (Event){};
+        return 0;
+}
+
+/* ---- copies ---- */
+
+static const size_t string_fields[] = {
+        offsetof(Event, type),     offsetof(Event, status), offsetof(Event, id),
+        offsetof(Event, name),     offsetof(Event, image),  offsetof(Event, engine),
+        offsetof(Event, exec_id),  offsetof(Event, pod_id), offsetof(Event, network),
+        offsetof(Event, error),    offsetof(Event, reason), offsetof(Event, health_status),
+        offsetof(Event, evidence),
+};
+
+#define N_STRING_FIELDS (sizeof(string_fields) / sizeof(string_fields[0]))
+
+static const char **string_field(const Event *e, size_t i)
+{
+        return (const char **)((const char *)e + string_fields[i]);
+}
+
+/* How much room a string takes; an event fits into a message, so that sums do not overflow. */
+static size_t string_size(const char *string)
+{
+        return string ? strlen(string) + 1 : 0;
+}
+
+/* Puts a string behind those that are there. */
+static void move_string(const char **string, char **end)
+{
+        size_t size = string_size(*string);
+
+        if (size == 0)
+                return;
+        memcpy(*end, *string, size);
+        *string = *end;
+        *end += size;
+}
+
+static size_t strings_size(const Event *e)
+{
+        size_t size = 1; /* never nothing */
+
+        for (size_t i = 0; i < N_STRING_FIELDS; i++)
+                size += string_size(*string_field(e, i));
+        for (size_t i = 0; i < e->n_attributes; i++)
+                size += string_size(e->attributes[i].key) + string_size(e->attributes[i].value);
+        return size;
+}
+
+int event_copy(const Event *e, Event *ret)
+{
+        _cleanup_(event_done) Event copy = *e;
+        char *end;
+
+        copy.message = NULL;
+        copy.root = NULL;
+        copy.others = json_object_get(e->others);
+        copy.attributes = calloc(e->n_attributes + 1, sizeof(EventAttribute));
+        copy.strings = end = malloc(strings_size(e));
+        if (!copy.attributes || !copy.strings)
+                return -ENOMEM;
+
+        for (size_t i = 0; i < N_STRING_FIELDS; i++)
+                move_string(string_field(&copy, i), &end);
+        for (size_t i = 0; i < e->n_attributes; i++) {
+                copy.attributes[i] = e->attributes[i];
+                move_string(&copy.attributes[i].key, &end);
+                move_string(&copy.attributes[i].value, &end);
+        }
+
+        *ret = copy;
+        copy = (Event){};
         return 0;
 }
 

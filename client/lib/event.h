@@ -4,8 +4,8 @@
 /*
  * An event, as a client sees it: read from a signal, from a reply or from a line of JSON, never
  * changed afterwards. The strings are the message's own, or the JSON object's, so an Event holds a
- * reference to it. Details that this program
- * knows have a field; the others are kept as they came.
+ * reference to it; or its own. Details that this program knows have a field; the others are kept as
+ * they came.
  *
  * What does not apply is NULL or false, never "" or 0: a container that ended with 0 has an exit
  * code, one that was started has none.
@@ -26,6 +26,7 @@ typedef struct EventAttribute {
 typedef struct Event {
         sd_bus_message *message; /* owned, or NULL; the strings below are in it */
         json_object *root;       /* owned, or NULL; or they are in this */
+        char *strings;           /* owned, or NULL; or in this */
 
         const char *type;
         const char *status;
@@ -63,6 +64,9 @@ typedef struct Event {
 /* Reads the nine values of an event: the body of a signal, or a structure that was entered. */
 int event_read(sd_bus_message *m, Event *ret);
 void event_done(Event *e);
+
+/* With strings of its own: for who keeps one event of a large reply. */
+int event_copy(const Event *e, Event *ret);
 
 /* Whether it is the end of an exec session that an engine ran for a health check. */
 bool event_is_health_check_exec(const Event *e);

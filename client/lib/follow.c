@@ -111,6 +111,9 @@ struct Follow {
         sd_event_source *deadline;
         sd_event_source *pause;
 
+        unsigned n_inside; /* callbacks of the loop that are on the stack */
+        bool dropped;      /* freed by one of them: the last one does it */
+
         unsigned n_signals; /* delivered since the last page */
         bool answered;      /* the service has given a page at least once */
         bool begins;        /* FOLLOW_NOW: nothing was heard of yet */
@@ -125,6 +128,21 @@ struct Follow {
 };
 
 static void ask(Follow *f);
+
+/* A handler may free the Follow that calls it, which is still on the stack then. So every callback
+ * of the loop is between these two. After a handler was called, the state tells. */
+
+static Follow *enter(Follow *f)
+{
+        f->n_inside++;
+        return f;
+}
+
+static void leavep(Follow **f)
+{
+        if (--(*f)->n_inside == 0 && (*f)->dropped)
+                follow_free(*f);
+}
 
 static void stop_timers(Follow *f)
 {
@@ -156,10 +174,12 @@ static int deliver(const Event *e, const char *cursor, void *userdata)
         Follow *f = userdata;
         const FollowOptions *o = &f->options;
 
+        if (f->state == ENDED)
+                return -ECANCELED;
         /* QueryAfter has no lower bound, and a signal has neither. */
         if (e->time_nsec < o->since_nsec || (o->until_nsec > 0 && e->time_nsec >= o->until_nsec))
                 return 0;
-        if (e->backlog && (o->skips_backlog || o->start == FOLLOW_NOW))
+        if (e->backlog && o->skips_backlog)
                 return 0;
         if (f->quiet && e->seq > f->live_last && event_is_health_check_exec(e))
                 return 0;
@@ -170,7 +190,9 @@ static int deliver(const Event *e, const char *cursor, void *userdata)
 
 static int on_rested(sd_event_source *s, uint64_t usec, void *userdata)
 {
-        ask(userdata);
+        _cleanup_(leavep) Follow *f = enter(userdata);
+
+        ask(f);
         return 0;
 }
 
@@ -178,6 +200,8 @@ static void rest(Follow *f)
 {
         int r;
 
+        if (f->state == ENDED)
+                return;
         f->state = RESTING;
         r = backoff_rest(&f->backoff, f->loop, on_rested, f);
         if (r < 0)
@@ -186,7 +210,7 @@ static void rest(Follow *f)
 
 static int on_absent(sd_event_source *s, uint64_t usec, void *userdata)
 {
-        Follow *f = userdata;
+        _cleanup_(leavep) Follow *f = enter(userdata);
 
         stop_timers(f);
         f->told_absent = true;
@@ -212,7 +236,7 @@ static void wait_for_owner(Follow *f)
 
 static int on_deadline(sd_event_source *s, uint64_t usec, void *userdata)
 {
-        Follow *f = userdata;
+        _cleanup_(leavep) Follow *f = enter(userdata);
 
         f->past_deadline = true;
         if (f->state == WAITING)
@@ -226,7 +250,7 @@ static int on_deadline(sd_event_source *s, uint64_t usec, void *userdata)
 
 static int on_pause(sd_event_source *s, void *userdata)
 {
-        Follow *f = userdata;
+        _cleanup_(leavep) Follow *f = enter(userdata);
         int r;
 
         r = f->handler->pause(f->progress.cursor, f->userdata);
@@ -244,6 +268,8 @@ static void restart(Follow *f, const sd_bus_error *error)
         int r;
 
         f->handler->notice(FOLLOW_EXPIRED, error->message ?: "", f->userdata);
+        if (f->state == ENDED)
+                return;
         r = progress_start(&f->progress, "");
         f->live_last = UINT64_MAX;
         if (r < 0)
@@ -264,9 +290,11 @@ static void failed(Follow *f, const sd_bus_error *error)
         } else if (failure == BUS_FAILURE_ABSENT && is_steady(f)) {
                 wait_for_owner(f);
         } else if (failure == BUS_FAILURE_UNAVAILABLE && is_steady(f)) {
-                if (!f->told_trouble)
-                        f->handler->notice(FOLLOW_TROUBLE, error->message ?: "", f->userdata);
+                bool told = f->told_trouble;
+
                 f->told_trouble = true;
+                if (!told)
+                        f->handler->notice(FOLLOW_TROUBLE, error->message ?: "", f->userdata);
                 rest(f);
         } else if (failure == BUS_FAILURE_PASSING &&
                    (is_steady(f) || f->backoff.n_rests < RESTS_MAX)) {
@@ -293,7 +321,7 @@ static int take_place(Follow *f, uint64_t seq)
 static int on_bulk_event(const Event *e, void *userdata)
 {
         _cleanup_free_ char *cursor = NULL;
-        Follow *f = userdata;
+        _cleanup_(leavep) Follow *f = enter(userdata);
         int r;
 
         r = take_place(f, e->seq);
@@ -309,7 +337,7 @@ static int on_bulk_event(const Event *e, void *userdata)
 
 static int on_bulk_line(const char *line, size_t length, uint64_t seq, void *userdata)
 {
-        Follow *f = userdata;
+        _cleanup_(leavep) Follow *f = enter(userdata);
         int r;
 
         r = take_place(f, seq);
@@ -322,7 +350,7 @@ static int on_bulk_line(const char *line, size_t length, uint64_t seq, void *use
 static int on_bulk_pause(void *userdata)
 {
         _cleanup_free_ char *cursor = NULL;
-        Follow *f = userdata;
+        _cleanup_(leavep) Follow *f = enter(userdata);
         int r;
 
         r = cursor_format(f->progress.epoch, f->bulk_last, &cursor);
@@ -336,7 +364,7 @@ static int on_bulk_pause(void *userdata)
 static void on_bulk_end(int result, void *userdata)
 {
         _cleanup_free_ char *cursor = NULL;
-        Follow *f = userdata;
+        _cleanup_(leavep) Follow *f = enter(userdata);
         Step next = STEP_IGNORE;
         int r = f->bulk_error;
 
@@ -367,7 +395,7 @@ static int on_bulk_reply(sd_bus_message *m, void *userdata, sd_bus_error *ret_er
                 .pause = on_bulk_pause,
                 .end = on_bulk_end,
         };
-        Follow *f = userdata;
+        _cleanup_(leavep) Follow *f = enter(userdata);
         int r;
 
         f->call = sd_bus_slot_unref(f->call);
@@ -512,7 +540,7 @@ static int take_end(Follow *f, sd_bus_message *m)
 
 static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
 {
-        Follow *f = userdata;
+        _cleanup_(leavep) Follow *f = enter(userdata);
         int r;
 
         f->call = sd_bus_slot_unref(f->call);
@@ -538,6 +566,8 @@ static void ask(Follow *f)
         };
         int r;
 
+        if (f->state == ENDED)
+                return;
         stop_timers(f);
         if (!listener_has_owner(f->listener) && is_steady(f)) {
                 wait_for_owner(f);
@@ -558,7 +588,7 @@ static void ask(Follow *f)
 
 static void on_event(const Event *e, void *userdata)
 {
-        Follow *f = userdata;
+        _cleanup_(leavep) Follow *f = enter(userdata);
         Step step = e->unrecorded ? progress_heard_unrecorded(&f->progress, e->seq, e->unsignalled)
                                   : progress_heard(&f->progress, e->seq, e->unsignalled);
         int r = 0;
@@ -594,7 +624,7 @@ static void on_event(const Event *e, void *userdata)
 
 static void on_owner(bool present, void *userdata)
 {
-        Follow *f = userdata;
+        _cleanup_(leavep) Follow *f = enter(userdata);
 
         if (f->state == ENDED)
                 return;
@@ -602,8 +632,8 @@ static void on_owner(bool present, void *userdata)
         ahead_done(&f->ahead);
         f->begins = false;
         if (f->told_absent && present) {
-                f->handler->notice(FOLLOW_BACK, "", f->userdata);
                 f->told_absent = false;
+                f->handler->notice(FOLLOW_BACK, "", f->userdata);
         }
 
         if (f->state == STREAMING)
@@ -618,7 +648,9 @@ static void on_owner(bool present, void *userdata)
 
 static void on_failed(int result, const sd_bus_error *error, void *userdata)
 {
-        end(userdata, result, error);
+        _cleanup_(leavep) Follow *f = enter(userdata);
+
+        end(f, result, error);
 }
 
 /* ---- life ---- */
@@ -628,13 +660,17 @@ Follow *follow_free(Follow *f)
         if (!f)
                 return NULL;
         f->state = ENDED;
-        sd_event_source_disable_unref(f->pause);
-        sd_event_source_disable_unref(f->deadline);
+        f->pause = sd_event_source_disable_unref(f->pause);
+        f->deadline = sd_event_source_disable_unref(f->deadline);
         stop_timers(f);
-        sd_bus_slot_unref(f->call);
-        bulk_free(f->bulk);
+        f->call = sd_bus_slot_unref(f->call);
+        f->bulk = bulk_free(f->bulk);
+        f->listener = listener_free(f->listener);
+        if (f->n_inside > 0) {
+                f->dropped = true;
+                return NULL;
+        }
         ahead_done(&f->ahead);
-        listener_free(f->listener);
         progress_done(&f->progress);
         sd_event_unref(f->loop);
         sd_bus_unref(f->bus);
@@ -681,7 +717,9 @@ int follow_new(sd_bus *bus, const FollowOptions *options, const FollowHandler *h
         f->options = *options;
         f->handler = handler;
         f->userdata = userdata;
+        f->options.cursor = NULL; /* below it is copied */
         f->live_last = UINT64_MAX;
+        f->answered = options->again;
 
         r = progress_init(&f->progress, options->start == FOLLOW_CURSOR ? options->cursor : NULL,
                           options->filters && options->filters[0]);

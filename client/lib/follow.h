@@ -33,10 +33,13 @@ typedef struct FollowOptions {
         uint64_t until_nsec;        /* the latest time, excluded; 0 for no bound */
         const char *const *filters; /* NULL-terminated; for the service to evaluate */
 
-        /* Who follows from now on does not want an engine's old log, which the service records when
-         * it first finds the engine. So it is for FOLLOW_NOW in any case; and for who did that and
-         * goes on from a cursor. */
+        /* Who follows from now on, or did and goes on from a cursor, does not want an engine's old
+         * log, which the service records when it first finds the engine. */
         bool skips_backlog;
+
+        /* This goes on after another connection that was cut: the service was there, so it is
+         * waited for, and not started. */
+        bool again;
 
         /* Go on when all that is recorded was read, to the time of until_nsec if there is one. */
         bool follow;
@@ -49,6 +52,7 @@ typedef enum FollowNotice {
         FOLLOW_TROUBLE, /* the service could not answer, we go on trying; text is its sentence */
 } FollowNotice;
 
+/* All of them may free the Follow, and none is called after that. */
 typedef struct FollowHandler {
         /* The next event, and the cursor right after it. A negative result ends following. */
         int (*event)(const Event *event, const char *cursor, void *userdata);
@@ -61,17 +65,18 @@ typedef struct FollowHandler {
         int (*pause)(const char *cursor, void *userdata);
 
         /* If not NULL: all that was recorded when we asked last was handed over; called again
-         * whenever the history was asked again. Must not free the Follow. */
+         * whenever the history was asked again. */
         void (*caught_up)(void *userdata);
 
         void (*notice)(FollowNotice notice, const char *text, void *userdata);
 
         /* The end, once: 0 when all was read that was asked for, else negative. error is what the
-         * service or the bus said, or unset. Must not free the Follow. */
+         * service or the bus said, or unset. */
         void (*end)(int result, const sd_bus_error *error, void *userdata);
 } FollowHandler;
 
-/* The handler, the strings in the options and the list of filters must outlive the object. */
+/* The handler and the filters must outlive the object. On a failure that is known at once end() may
+ * be called before this returns. */
 int follow_new(sd_bus *bus, const FollowOptions *options, const FollowHandler *handler,
                void *userdata, Follow **ret);
 Follow *follow_free(Follow *f);

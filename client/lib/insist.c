@@ -33,9 +33,27 @@ struct Insist {
         bool told_absent;
         bool told_trouble;
         bool over;
+
+        unsigned n_inside; /* callbacks of the loop that are on the stack */
+        bool dropped;      /* freed by one of them: the last one does it */
 };
 
 static void ask(Insist *i);
+
+/* A handler may free the Insist that calls it, which is still on the stack then. So every callback
+ * of the loop is between these two. */
+
+static Insist *enter(Insist *i)
+{
+        i->n_inside++;
+        return i;
+}
+
+static void leavep(Insist **i)
+{
+        if (--(*i)->n_inside == 0 && (*i)->dropped)
+                insist_free(*i);
+}
 
 static void fail(Insist *i, int result, const sd_bus_error *error)
 {
@@ -49,7 +67,7 @@ static void fail(Insist *i, int result, const sd_bus_error *error)
 
 static int on_absent(sd_event_source *source, uint64_t usec, void *userdata)
 {
-        Insist *i = userdata;
+        _cleanup_(leavep) Insist *i = enter(userdata);
 
         i->told_absent = true;
         i->handler->notice(FOLLOW_ABSENT, "", i->userdata);
@@ -70,17 +88,19 @@ static void wait_for_owner(Insist *i)
 
 static void on_owner(Owner *owner, const sd_bus_error *error, void *userdata)
 {
-        Insist *i = userdata;
+        _cleanup_(leavep) Insist *i = enter(userdata);
 
         if (error) {
                 fail(i, -sd_bus_error_get_errno(error), error);
                 return;
         }
         if (owner_get(owner)) {
+                bool told = i->told_absent;
+
                 i->absent = sd_event_source_disable_unref(i->absent);
-                if (i->told_absent)
-                        i->handler->notice(FOLLOW_BACK, "", i->userdata);
                 i->told_absent = false;
+                if (told)
+                        i->handler->notice(FOLLOW_BACK, "", i->userdata);
         }
         /* What is under way ends by itself with its owner. */
         if (!i->over && !i->call)
@@ -91,7 +111,7 @@ static void on_owner(Owner *owner, const sd_bus_error *error, void *userdata)
 
 static int on_rested(sd_event_source *source, uint64_t usec, void *userdata)
 {
-        Insist *i = userdata;
+        _cleanup_(leavep) Insist *i = enter(userdata);
 
         backoff_stop(&i->backoff);
         ask(i);
@@ -100,8 +120,11 @@ static int on_rested(sd_event_source *source, uint64_t usec, void *userdata)
 
 static void rest(Insist *i)
 {
-        int r = backoff_rest(&i->backoff, i->loop, on_rested, i);
+        int r;
 
+        if (i->over)
+                return;
+        r = backoff_rest(&i->backoff, i->loop, on_rested, i);
         if (r < 0)
                 fail(i, r, NULL);
 }
@@ -125,7 +148,7 @@ static bool passes(Insist *i, const sd_bus_error *error)
 
 static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
 {
-        Insist *i = userdata;
+        _cleanup_(leavep) Insist *i = enter(userdata);
         const sd_bus_error *error = sd_bus_message_get_error(m);
 
         i->call = sd_bus_slot_unref(i->call);
@@ -137,7 +160,9 @@ static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
         } else if (error && passes(i, error)) {
                 rest(i);
         } else {
-                i->over = !i->handler->answered(m, i->userdata);
+                bool again = i->handler->answered(m, i->userdata);
+
+                i->over = i->over || !again;
                 if (!i->over)
                         ask(i);
         }
@@ -167,7 +192,9 @@ static void ask(Insist *i)
 
 static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
 {
-        fail(userdata, -ENOTCONN, NULL);
+        _cleanup_(leavep) Insist *i = enter(userdata);
+
+        fail(i, -ENOTCONN, NULL);
         return 0;
 }
 
@@ -175,11 +202,16 @@ Insist *insist_free(Insist *i)
 {
         if (!i)
                 return NULL;
+        i->over = true;
         backoff_stop(&i->backoff);
-        sd_event_source_disable_unref(i->absent);
-        sd_bus_slot_unref(i->call);
-        sd_bus_slot_unref(i->disconnected);
-        owner_free(i->owner);
+        i->absent = sd_event_source_disable_unref(i->absent);
+        i->call = sd_bus_slot_unref(i->call);
+        i->disconnected = sd_bus_slot_unref(i->disconnected);
+        i->owner = owner_free(i->owner);
+        if (i->n_inside > 0) {
+                i->dropped = true;
+                return NULL;
+        }
         sd_event_unref(i->loop);
         sd_bus_unref(i->bus);
         free(i);

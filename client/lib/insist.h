@@ -17,6 +17,7 @@
 
 typedef struct Insist Insist;
 
+/* All of them but make() may free the Insist, and none is called after that. */
 typedef struct InsistHandler {
         /* Makes the message: again each time, since there is less time left then. */
         int (*make)(sd_bus *bus, sd_bus_message **ret, void *userdata);
@@ -33,6 +34,6 @@ typedef struct InsistHandler {
 } InsistHandler;
 
 /* "again": this goes on after another connection that was cut, so that the service was there, for
- * all we know. The handler must outlive the object, and must not free it. */
+ * all we know. The handler must outlive the object. */
 int insist_new(sd_bus *bus, bool again, const InsistHandler *handler, void *userdata, Insist **ret);
 Insist *insist_free(Insist *i);

@@ -25,7 +25,7 @@ typedef struct ListenerHandler {
         void (*failed)(int result, const sd_bus_error *error, void *userdata);
 } ListenerHandler;
 
-/* The handler must outlive the object, and must not free it. */
+/* The handler must outlive the object. It may free it. */
 int listener_new(sd_bus *bus, const ListenerHandler *handler, void *userdata, Listener **ret);
 Listener *listener_free(Listener *l);
 
