@@ -18,7 +18,9 @@ struct UnitManager {
         sd_bus_slot *disconnected;
         sd_bus_slot *subscribe; /* under way */
         UnitListener *first;
-        UnitListener *turn; /* whose turn is next, while all are told something */
+        UnitListener *turn;   /* whose turn is next, while all are told something */
+        unsigned n_questions; /* under way */
+        UnitPlace *line;      /* those that wait for a place */
         bool ready;
         bool cut;
 };
@@ -169,6 +171,55 @@ bool unit_manager_is_ready(const UnitManager *m)
 }
 
 /* ---- calls ---- */
+
+bool unit_manager_take_place(UnitManager *m, UnitPlace *place)
+{
+        UnitPlace **last = &m->line;
+
+        if (place->taken)
+                return true;
+        if (m->n_questions < UNIT_QUESTIONS_MAX) {
+                m->n_questions++;
+                place->taken = true;
+                return true;
+        }
+        if (place->waits)
+                return false;
+        while (*last)
+                last = &(*last)->next;
+        *last = place;
+        place->next = NULL;
+        place->waits = true;
+        return false;
+}
+
+static void leave_line(UnitManager *m, UnitPlace *place)
+{
+        UnitPlace **p = &m->line;
+
+        while (*p != place)
+                p = &(*p)->next;
+        *p = place->next;
+        place->waits = false;
+}
+
+void unit_manager_leave_place(UnitManager *m, UnitPlace *place)
+{
+        UnitPlace *first = m->line;
+
+        if (place->waits)
+                leave_line(m, place);
+        if (!place->taken)
+                return;
+        place->taken = false;
+        if (!first) {
+                m->n_questions--;
+                return;
+        }
+        leave_line(m, first);
+        first->taken = true;
+        first->granted(first);
+}
 
 sd_bus *unit_manager_get_bus(const UnitManager *m)
 {

@@ -58,6 +58,21 @@ void unit_manager_forget(UnitManager *m, UnitListener *l);
 /* Whether signals come. */
 bool unit_manager_is_ready(const UnitManager *m);
 
+/* dbus-daemon lets one connection wait for 128 answers: so many questions are asked at once. */
+#define UNIT_QUESTIONS_MAX 32
+
+/* A place among those, or in the line for one. */
+typedef struct UnitPlace UnitPlace;
+struct UnitPlace {
+        void (*granted)(UnitPlace *place); /* to who had to wait */
+        UnitPlace *next;                   /* in the line */
+        bool taken, waits;
+};
+
+/* Whether it is granted at once. */
+bool unit_manager_take_place(UnitManager *m, UnitPlace *place);
+void unit_manager_leave_place(UnitManager *m, UnitPlace *place); /* or the line */
+
 sd_bus *unit_manager_get_bus(const UnitManager *m);
 
 /* A method of the manager's object, to be appended to, which does not start systemd. */

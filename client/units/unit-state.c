@@ -21,7 +21,8 @@ struct UnitQuestion {
         UnitStateHandler handler; /* NULL: it was called */
         void *userdata;
         sd_event_source *timeout; /* or NULL */
-        sd_bus_slot *call;        /* under way, or NULL: waiting for systemd */
+        sd_bus_slot *call;        /* under way, or NULL: waiting for systemd or for a place */
+        UnitPlace place;
 };
 
 bool unit_state_is_at_rest(const UnitState *state)
@@ -38,6 +39,8 @@ static void answer(UnitQuestion *q, int result, const UnitState *state, const sd
                 return;
         q->handler = NULL;
         q->timeout = sd_event_source_disable_unref(q->timeout);
+        q->call = sd_bus_slot_unref(q->call);
+        unit_manager_leave_place(q->manager, &q->place);
         handler(q, result, state, error, q->userdata);
 }
 
@@ -203,6 +206,8 @@ static int ask_for_path(UnitQuestion *q)
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
         int r;
 
+        if (!unit_manager_take_place(q->manager, &q->place))
+                return 0;
         r = unit_manager_new_call(q->manager, q->load ? "LoadUnit" : "GetUnit", &call);
         if (r >= 0)
                 r = sd_bus_message_append(call, "s", q->unit);
@@ -221,6 +226,14 @@ static void ask(UnitQuestion *q)
 }
 
 /* ---- life ---- */
+
+static void on_place(UnitPlace *place)
+{
+        UnitQuestion *q = (UnitQuestion *)((char *)place - offsetof(UnitQuestion, place));
+
+        if (unit_manager_is_ready(q->manager))
+                ask(q);
+}
 
 static void on_ready(UnitListener *l)
 {
@@ -251,6 +264,7 @@ UnitQuestion *unit_question_free(UnitQuestion *q)
                 unit_manager_forget(q->manager, &q->listener);
         sd_event_source_disable_unref(q->timeout);
         sd_bus_slot_unref(q->call);
+        unit_manager_leave_place(q->manager, &q->place);
         unit_manager_unref(q->manager);
         free(q->path);
         free(q->unit);
@@ -271,6 +285,7 @@ int unit_ask(UnitManager *m, const char *unit, bool load, uint64_t timeout_usec,
         q->load = load;
         q->handler = handler;
         q->userdata = userdata;
+        q->place.granted = on_place;
         q->unit = strdup(unit);
         if (!q->unit)
                 return -ENOMEM;
