@@ -19,11 +19,11 @@ import time
 from typing import IO
 
 import dbus
-import dbus.lowlevel
 
 from support import machine
-from support.bus import BROKERS, NAME, Bus
-from support.client import EVENT, INTERFACE, PATH, settle, wait_until
+from support.bus import BROKERS, Bus
+from support.client import settle, wait_until
+from support.forger import forge
 from support.journal import needs_files
 from support.proxy import Proxy
 from support.service import REPORT, Service, cevctl
@@ -584,47 +584,13 @@ def forged_signals_are_ignored(broker: str) -> None:
     with Bus(broker) as bus, Service(bus), Follower(bus) as follower:
         last = until_it_follows(bus, follower)
         client = bus.client()
-        peers = [str(name) for name in client.message(
-            "ListNames", name="org.freedesktop.DBus", path="/org/freedesktop/DBus",
-            interface="org.freedesktop.DBus").get_args_list()[0] if name.startswith(":")]
-        for user in (machine.STRANGER, machine.ROOT):
-            forger = bus.client(user)
-            for destination in (None, *peers):
-                forge_event(forger, destination, last + 1)
-                forge_event(forger, destination, last + 100)
-                forge_owner(forger, destination)
-                forge_event(forger, destination, last + 1)
-            forger.owner()  # a round trip: the broker has dealt with them
+        forge(bus, last)
         settle()
         client.emit(name="true")
         follower.wait(last + 1)
         lines = follower.end()
         equal(lines, numbers(int(lines[0]), last + 1))
         equal(follower.errors, [])
-
-
-def forge_event(forger, destination: str | None, seq: int) -> None:
-    """A signal like ours."""
-    message = dbus.lowlevel.SignalMessage(PATH, INTERFACE, "EventEmitted")
-    message.append("container", "died", CONTAINER, "forged", "", "podman", 1, seq,
-                   dbus.Dictionary({}, signature="sv"), signature=EVENT)
-    send(forger, message, destination)
-
-
-def forge_owner(forger, destination: str | None) -> None:
-    """A signal like the bus's own that says that the forger owns our name."""
-    message = dbus.lowlevel.SignalMessage("/org/freedesktop/DBus", "org.freedesktop.DBus",
-                                          "NameOwnerChanged")
-    message.append(NAME, "", forger.unique_name, signature="sss")
-    send(forger, message, destination)
-
-
-def send(forger, message, destination: str | None) -> None:
-    """To one peer, or to all."""
-    if destination:
-        message.set_destination(destination)
-    forger.connection.send_message(message)
-    forger.connection.flush()
 
 
 @test
