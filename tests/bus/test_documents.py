@@ -33,7 +33,7 @@ def example(language: str, word: str) -> str:
     return found[0]
 
 
-def follow(bus: Bus, command: list[str]) -> None:
+def follow(bus: Bus, command: list[str], pattern: str = r"^\d+ container died web\b") -> None:
     """Runs a follower from the README until it has printed a death."""
     with Service(bus), subprocess.Popen(command, env=bus.environment, text=True,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -41,7 +41,7 @@ def follow(bus: Bus, command: list[str]) -> None:
             line = first_line(bus.client(), process)
         finally:
             process.kill()
-    assert re.search(r"^\d+ container died web\b", line), line
+    assert re.search(pattern, line), line
 
 
 def first_line(client: Client, process: subprocess.Popen[str]) -> str:
@@ -58,9 +58,10 @@ def first_line(client: Client, process: subprocess.Popen[str]) -> str:
 @test
 def the_python_example_follows() -> None:
     with tempfile.TemporaryDirectory() as folder, Bus() as bus:
+        shutil.copy(SOURCE / "examples" / "subscriber.py", folder)
         program = Path(folder, "example.py")
-        program.write_text(example("python", "QueryAfter"))
-        follow(bus, [sys.executable, str(program)])
+        program.write_text(example("python", "Subscription"))
+        follow(bus, [sys.executable, str(program)], r"^web 3 [0-9a-f]{32}:1$")
 
 
 @test
