@@ -243,7 +243,6 @@ _public_ int cev_client_attach_event(cev_client *c, sd_event *loop)
 
 _public_ int cev_client_run(cev_client *c, uint64_t timeout_usec)
 {
-        _cleanup_(cev_client_unrefp) cev_client *held = NULL;
         int r;
 
         if (!c)
@@ -253,8 +252,10 @@ _public_ int cev_client_run(cev_client *c, uint64_t timeout_usec)
                 return r;
         if (!c->own_loop)
                 return -EBUSY;
-        held = cev_client_ref(c);
-        return sd_event_run(c->loop, timeout_usec);
+        cev_client_ref(c); /* a callback may drop the last one */
+        r = sd_event_run(c->loop, timeout_usec);
+        cev_client_unref(c);
+        return r;
 }
 
 _public_ sd_event *cev_client_get_event(const cev_client *c)

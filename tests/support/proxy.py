@@ -5,7 +5,8 @@ happen in between.
 
     proxy = Proxy(bus)
     subprocess.Popen(..., env=proxy.environment)
-    proxy.cut()                        # ends all connections; new ones are accepted
+    proxy.cut()                        # ends all connections; new ones are accepted. Also after
+                                       # bus.stop(), of which the client hears nothing otherwise
     proxy.wait_for("QueryAfter")       # until the client has said that word, a method's name, say
     proxy.hold("QueryAfter")           # what has that word waits here, and what comes after it
     proxy.hold_answers(3)              # the fourth piece that the bus says waits here
@@ -53,7 +54,11 @@ class Proxy:
         with contextlib.suppress(OSError):
             while True:
                 client, server = self._listener.accept()[0], socket.socket(socket.AF_UNIX)
-                server.connect(self._bus)
+                try:
+                    server.connect(self._bus)
+                except OSError:  # there is no bus now
+                    client.close()
+                    continue
                 self._open += [client, server]
                 threading.Thread(target=self._copy, args=(client, server, self._ask),
                                  daemon=True).start()
@@ -86,7 +91,8 @@ class Proxy:
     def cut(self) -> None:
         """Ends all connections; new ones are accepted."""
         while self._open:
-            self._open.pop().shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):  # the other side has done it
+                self._open.pop().shutdown(socket.SHUT_RDWR)
 
     def wait_for(self, word: str, count: int = 1) -> None:
         """Waits until the client has said it so often."""

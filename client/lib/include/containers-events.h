@@ -254,13 +254,18 @@ cev_exec_wait *cev_exec_wait_unref(cev_exec_wait *w); /* NULL is allowed; stops 
 /* ---- emit: for what has no source of its own in the service; root only on the system bus ---- */
 
 typedef struct cev_emission {
-        const char *type;                       /* one of the interface's types */
-        const char *status;                     /* not "" */
-        const char *id, *name, *image, *engine; /* NULL is "" */
-        uint64_t time_nsec;                     /* 0: now */
-        const char *const *details; /* KEY, VALUE, KEY, VALUE, ..., NULL: strings; may be NULL */
-        const char *const *labels;  /* as details */
-        const int *exit_code;       /* NULL: none */
+        const char *type;     /* one of the interface's types */
+        const char *status;   /* not "" */
+        const char *engine;   /* who tells it: 1 to 64 letters, digits, "-", "_" or "." */
+        const char *id;       /* NULL is "", here and below */
+        const char *name;     /* of the object */
+        const char *image;    /* of a container */
+        uint64_t time_nsec;   /* 0: now */
+        const int *exit_code; /* NULL: none */
+
+        /* KEY, VALUE, KEY, VALUE, ..., NULL: strings; NULL: none */
+        const char *const *details;
+        const char *const *labels;
 } cev_emission;
 
 /* Returns when the event is recorded; its number, if wanted (ret_seq may be NULL). Blocks. */
