@@ -3,6 +3,7 @@
 """What README, man pages and --help say is what the programs do: the examples are pasted and run,
 and the tables are compared with the interface and the configuration."""
 
+import os
 import re
 import select
 import shutil
@@ -13,7 +14,8 @@ import time
 from pathlib import Path
 from xml.etree import ElementTree
 
-from support.bus import SOURCE, Bus
+from support.build import BUILD, SOURCE, sanitized
+from support.bus import Bus
 from support.client import Client
 from support.service import Service, cevctl
 from support.tap import DeadlinePassed, equal, main, patience, skip, test
@@ -82,10 +84,13 @@ def the_c_example_follows() -> None:
     if not shutil.which("cc"):
         skip("there is no cc")
     with tempfile.TemporaryDirectory() as folder, Bus() as bus:
-        Path(folder, "example.c").write_text(example("c", "sd_bus_match_signal"))
+        Path(folder, "example.c").write_text(example("c", "cev_subscription_start"))
         command = re.search(r"^`(cc example\.c .*)`$", README, re.MULTILINE)
         assert command, "the README does not say how to compile the C example"
-        subprocess.run(["sh", "-ec", command[1]], cwd=folder, check=True)
+        # The library of this build, which is where pkg-config does not look by itself.
+        flags = [f"-Wl,-rpath,{BUILD}/client/lib", *sanitized()]
+        subprocess.run(["sh", "-ec", " ".join([command[1], *flags])], cwd=folder, check=True,
+                       env={**os.environ, "PKG_CONFIG_PATH": f"{BUILD}/meson-uninstalled"})
         follow(bus, [f"{folder}/example"])
 
 

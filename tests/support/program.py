@@ -8,24 +8,21 @@
         lines = program.end(signal.SIGTERM)    # and exits with 0, without a report of a sanitizer
         program.kill()                         # SIGKILL; .lines may end in the middle of one
     lines = run(bus, "tests/library/library-calls", "cursor")  # one that ends by itself
-
-CE_BUILD names the build; meson sets it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import subprocess
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from support import machine
+from support.build import BUILD
 from support.client import wait_until
 from support.service import REPORT
-from support.tap import equal, patience, skip
+from support.tap import equal, patience
 
 if TYPE_CHECKING:
     from support.bus import Bus
@@ -34,20 +31,12 @@ SANITIZED = {"ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:exi
              "UBSAN_OPTIONS": "print_stacktrace=1"}
 
 
-def path(name: str) -> Path:
-    """Where the build has it."""
-    build = os.environ.get("CE_BUILD")
-    if not build:
-        skip("CE_BUILD is not set")
-    return Path(build) / name
-
-
 class Program:
     """A process, which is not left behind."""
 
     def __init__(self, bus: Bus, name: str, *arguments: str | bytes,
                  environment: dict[str, str] | None = None, user: str = machine.ROOT) -> None:
-        command: list[str | bytes] = [str(path(name)), *arguments]
+        command: list[str | bytes] = [str(BUILD / name), *arguments]
         if user != machine.ROOT:
             uid, gid = machine.ids(user)
             command = ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--init-groups", *command]
