@@ -46,3 +46,6 @@
 #define CE_JOURNAL_IDENTIFIER "containers-eventsd"
 #define CE_MESSAGE_EVENT      "a0de15be25df40bda57ee24830be910a"
 #define CE_MESSAGE_MARK       "bbecc90d2ab94602ac4e5e02e35786d5"
+
+/* How many events a trigger's rate limit left out, said by containers-events-triggerd. */
+#define CE_MESSAGE_LEFT_OUT "f7bbc9358e3c4ceb852881f4bb91bc8e"
