@@ -13,6 +13,11 @@ _cevctl_command() {
     done
 }
 
+# The names of all triggers.
+_cevctl_triggers() {
+    cevctl trigger list --json 2>/dev/null | sed -n 's/^{"Name":"\([^"]*\)".*/\1/p'
+}
+
 # What may follow the option $1 of the command $2; fails if it takes no value that we know.
 _cevctl_values() {
     case $2:$1 in
@@ -21,7 +26,7 @@ _cevctl_values() {
             compopt -o nospace
             printf '%s=\n' type event container image pod volume network name id engine exec \
                 exit_code uid label ;;
-        events:--format|query:--format|wait:--format|exit-code:--format)
+        events:--format|query:--format|show:--format|wait:--format|exit-code:--format)
             echo json ;;
         events:-[SU]|query:-[SU]|wait:-S|timeline:-[SU]|export:-[SU]|\
         events:--since|query:--since|wait:--since|timeline:--since|export:--since|\
@@ -29,12 +34,14 @@ _cevctl_values() {
             printf '%s\n' now today yesterday tomorrow ;;
         emit:--engine)
             printf '%s\n' podman docker containerd cri isulad oci ;;
-        verify:--directory)
+        verify:--directory|trigger:--root)
             compgen -d -- "$3" ;;
         events:--cursor-file|query:--cursor-file|wait:--cursor-file|verify:--config)
             compgen -f -- "$3" ;;
         export:*|import:*)
             [[ $3 != -* ]] && compgen -f -- "$3" ;;
+        trigger:list|trigger:cat|trigger:test)
+            [[ $3 != -* ]] && _cevctl_triggers && compgen -f -X '!*.trigger' -- "$3" ;;
         *)
             return 1 ;;
     esac
@@ -58,8 +65,8 @@ _cevctl_after_equals() {
 }
 
 _cevctl_words() {
-    local commands="events query wait timeline exit-code emit export import cursor status verify"
-    commands+=" version help"
+    local commands="events query show wait timeline exit-code emit export import cursor trigger"
+    commands+=" status verify version help"
     local common="--user --system --json --help"
 
     case $1 in
@@ -82,6 +89,10 @@ _cevctl_words() {
                 "--id --name --image --engine --time --attribute --exit-code --exec-id --pod-id" \
                 "--network --health-status --error --reason --uid --evidence --oom-killed" \
                 "--detail $common" ;;
+        show)
+            echo "--format $common" ;;
+        trigger)
+            echo "list cat test --event --root $common" ;;
         verify)
             echo "--repair --directory --config $common" ;;
         help)

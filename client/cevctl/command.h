@@ -18,6 +18,7 @@ typedef enum ExitStatus {
         STATUS_RUNNING = 3,
         STATUS_CODE_UNKNOWN = 4,
         STATUS_NO_SUCH = 5,
+        STATUS_NO_START = 6,      /* a trigger that was tried would not start its unit */
         STATUS_TIMED_OUT = 124,   /* as timeout(1) has it */
         STATUS_NO_CODE = 125,     /* with --propagate: any failure of ours, as podman(1) has it */
         STATUS_INTERRUPTED = 130, /* as a shell has it after SIGINT */
@@ -97,11 +98,13 @@ extern const Command command_events;
 extern const Command command_query;
 extern const Command command_wait;
 extern const Command command_cursor;
+extern const Command command_show;
 extern const Command command_exit_code;
 extern const Command command_emit;
 extern const Command command_timeline;
 extern const Command command_export;
 extern const Command command_import;
+extern const Command command_trigger;
 extern const Command command_status;
 extern const Command command_verify;
 extern const Command command_version;

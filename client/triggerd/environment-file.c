@@ -119,8 +119,9 @@ static bool print_texts(FILE *f, const TriggerEvent *e)
 
 static void print_all(FILE *f, const TriggerEvent *e, const char *trigger, uint64_t coalesced)
 {
-        bool cut = print_text(f, "TRIGGER", trigger) | print_texts(f, e);
+        bool cut = print_text(f, "TRIGGER", trigger);
 
+        cut |= print_texts(f, e);
         print_number(f, "SEQ", e->seq);
         print_time(f, e->time_nsec);
         if (e->has_exit_code)

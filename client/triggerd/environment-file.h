@@ -11,6 +11,9 @@
 
 #include "trigger-event.h"
 
+/* Where the files are. */
+#define ENVIRONMENT_FOLDER "/run/containers-events/trigger"
+
 /*
  * The file's name in the folder, of what is a valid name of a unit: what systemd looks for when the
  * unit says %N.env. EnvironmentFile= is a pattern (glob(7)), so a "\" in the name of the unit

@@ -157,6 +157,7 @@ static int read_all(int fd, char **ret_text, size_t *ret_length)
         } while (n != 0 && length <= FILE_SIZE_MAX);
         if (length > FILE_SIZE_MAX)
                 return -EFBIG;
+        text[length] = '\0';
         *ret_length = length;
         *ret_text = TAKE_PTR(text);
         return length > 0;

@@ -31,6 +31,7 @@ int layered_files_list(const char *root, const char *subfolder, const char *suff
                        LayeredFiles *ret, char **ret_where);
 void layered_files_done(LayeredFiles *f);
 
-/* A file is masked if it is empty or /dev/null. Returns 0 for one that is, else 1 and its text, or
- * a negative errno: -ENOTSUP for what is no file, -EFBIG for one of more than 64 KiB. */
+/* A file is masked if it is empty or /dev/null. Returns 0 for one that is; 1 and its text, with a
+ * NUL behind it; or a negative errno: -ENOTSUP for what is no file, -EFBIG for one of more than 64
+ * KiB. */
 int layered_file_read(const char *path, char **ret_text, size_t *ret_length);

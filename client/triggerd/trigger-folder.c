@@ -74,6 +74,7 @@ static int read_drop_ins(Trigger *t, const char *root, const TriggerReport *repo
         return 0;
 }
 
+/* root NULL: without drop-ins. */
 static int load_trigger(Trigger *t, const char *root, const TriggerReport *report)
 {
         int r = read_file(t, t->path, report);
@@ -84,7 +85,7 @@ static int load_trigger(Trigger *t, const char *root, const TriggerReport *repor
                 t->state = TRIGGER_MASKED;
                 return 0;
         }
-        r = read_drop_ins(t, root, report);
+        r = root ? read_drop_ins(t, root, report) : 0;
         if (r < 0 || t->state == TRIGGER_BROKEN)
                 return r;
         r = trigger_file_check(t, report, &t->problem);
@@ -95,20 +96,23 @@ static int load_trigger(Trigger *t, const char *root, const TriggerReport *repor
         return r;
 }
 
-static int load_file(const LayeredFile *file, const char *root, const TriggerReport *report,
-                     Trigger **ret)
+static int load(const char *path, const char *root, const TriggerReport *report, Trigger **ret)
 {
-        _cleanup_free_ char *name =
-                strndup(file->name, strlen(file->name) - strlen(TRIGGER_SUFFIX));
+        const char *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path;
+        size_t length = strlen(file), suffix = strlen(TRIGGER_SUFFIX);
         _cleanup_(trigger_freep) Trigger *t = NULL;
+        _cleanup_free_ char *name = NULL;
         int r;
 
+        if (length > suffix && strcmp(file + length - suffix, TRIGGER_SUFFIX) == 0)
+                length -= suffix;
+        name = strndup(file, length);
         if (!name)
                 return -ENOMEM;
         r = trigger_new(name, &t);
         if (r < 0)
                 return r;
-        t->path = strdup(file->path);
+        t->path = strdup(path);
         if (!t->path)
                 return -ENOMEM;
         r = load_trigger(t, root, report);
@@ -116,6 +120,11 @@ static int load_file(const LayeredFile *file, const char *root, const TriggerRep
                 return r;
         *ret = TAKE_PTR(t);
         return 0;
+}
+
+int trigger_load_file(const char *path, const TriggerReport *report, Trigger **ret)
+{
+        return load(path, NULL, report, ret);
 }
 
 static void warn(const TriggerReport *report, const char *place, const char *text)
@@ -141,7 +150,7 @@ static int load_files(const LayeredFiles *files, const char *root, const Trigger
                              "\":\", \"_\", \".\" and \"-\"");
                         continue;
                 }
-                r = load_file(&files->files[i], root, report, &set->triggers[set->n]);
+                r = load(files->files[i].path, root, report, &set->triggers[set->n]);
                 if (r < 0)
                         return r;
                 set->n++;

@@ -28,6 +28,9 @@ typedef struct TriggerSet {
 int trigger_set_load(const char *root, const TriggerReport *report, TriggerSet *ret);
 void trigger_set_done(TriggerSet *set);
 
+/* One file alone, wherever it stands, without drop-ins. It is broken if it cannot be read. */
+int trigger_load_file(const char *path, const TriggerReport *report, Trigger **ret);
+
 /* The trigger with that name, with or without ".trigger"; or NULL. */
 const Trigger *trigger_set_find(const TriggerSet *set, const char *name);
 

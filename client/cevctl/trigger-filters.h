@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Whether an event of the history passes filters. The service says so: it is asked for what comes
+ * behind the event before, no later than this one.
+ */
+
+#include <stdbool.h>
+
+#include <containers-events.h>
+
+/* NULL-terminated filters. As of cev_query_next(). */
+int trigger_filters_pass(cev_client *client, cev_event *event, const char *const *filters,
+                         bool *ret, sd_bus_error *ret_error);
