@@ -146,14 +146,17 @@ static void test_drop_ins(void)
         trigger_set_done(&set);
 
         file_write(ETC "/d.trigger.d/60-f.conf", "[Trigger]\nUnit=%n.service\n");
+        file_write(ETC "/d.trigger.d/70-g.conf", "[Trigger]\nCatchUp=maybe\n");
         set = load(&n);
         t = trigger_set_find(&set, "d");
         tap_eq_int(t->state, TRIGGER_BROKEN, "a bad drop-in breaks the trigger");
-        tap_ok(strstr(t->problem, "60-f.conf:2: Unit=%n.service"), "and is named: %s", t->problem);
+        tap_ok(strstr(t->problem, "60-f.conf:2: Unit=%n.service"), "and the first is named: %s",
+               t->problem);
         tap_eq_int(state_of(&set, "c"), TRIGGER_LOADED, "no other");
         tap_ok(!trigger_may_start(&set, "etc-ten.service"), "what is broken may start nothing");
         trigger_set_done(&set);
         must(unlink(ETC "/d.trigger.d/60-f.conf") == 0);
+        must(unlink(ETC "/d.trigger.d/70-g.conf") == 0);
 }
 
 static void test_what_is_no_file(void)
