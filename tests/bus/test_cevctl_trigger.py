@@ -258,11 +258,12 @@ def what_an_event_says_stays_data() -> None:
 
 @test
 def the_example_and_the_manual_are_right() -> None:
-    """The example runs as it is, and the manual has it, every key, specifier and variable."""
+    """The example runs as it is, README and the manual have it, and the manual each key, specifier
+    and variable."""
     manual = (SOURCE / "docs/containers-events.trigger.5").read_text()
     example = (SOURCE / "examples/page-team.trigger").read_text()
     settings = example[example.index("[Trigger]"):]
-    assert settings in manual, settings
+    assert settings in manual and settings in (SOURCE / "README.md").read_text(), settings
     source = (SOURCE / "client/triggerd/trigger-file.c").read_text()
     keys = re.findall(r'\{ "(\w+)", (?:set|add)_', source)
     assert len(keys) == 7, keys
