@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "cursor.h"
 #include "escape.h"
 #include "event-json.h"
+#include "headway.h"
+#include "layers.h"
 #include "output.h"
+#include "state-folder.h"
 #include "strv.h"
 #include "table.h"
 #include "trigger-command.h"
@@ -39,7 +44,49 @@ static int join(char *const *list, char **ret)
         return 0;
 }
 
-static int add_row(Table *table, const Trigger *t)
+/*
+ * The place in the history behind which the trigger has dealt with all that is for it. NULL: it
+ * did not run yet, or only others may know.
+ */
+static int read_place(const char *root, const Trigger *t, char **ret)
+{
+        _cleanup_free_ char *path = NULL, *text = NULL;
+        _cleanup_(headway_freep) Headway *headway = NULL;
+        const char *cursor = NULL;
+        size_t length;
+        int r;
+
+        if (asprintf(&path, "%s" STATE_FOLDER "/%s" STATE_SUFFIX, root, t->name) < 0) {
+                path = NULL;
+                return -ENOMEM;
+        }
+        r = layered_file_read(path, &text, &length);
+        if (r > 0)
+                r = headway_from_text(text, &headway);
+        if (r >= 0 && headway)
+                cursor = headway_get_cursor(headway);
+        if (r == -ENOMEM || !cursor)
+                return r == -ENOMEM ? r : 0;
+        *ret = strdup(cursor);
+        return *ret ? 0 : -ENOMEM;
+}
+
+/* The number of the event before that place. */
+static int add_place(Table *table, const char *root, const Trigger *t)
+{
+        _cleanup_free_ char *cursor = NULL, *epoch = NULL;
+        char text[24] = "";
+        uint64_t seq;
+        int r = read_place(root, t, &cursor);
+
+        if (r < 0)
+                return r;
+        if (cursor && cursor_split(cursor, &epoch, &seq) >= 0)
+                (void)snprintf(text, sizeof(text), "%" PRIu64, seq);
+        return table_add(table, text, NULL);
+}
+
+static int add_row(Table *table, const char *root, const Trigger *t)
 {
         _cleanup_free_ char *filters = NULL;
         const bool loaded = t->state == TRIGGER_LOADED;
@@ -53,6 +100,8 @@ static int add_row(Table *table, const Trigger *t)
         if (r >= 0)
                 r = table_add(table, loaded ? t->unit : "", NULL);
         if (r >= 0)
+                r = add_place(table, root, t);
+        if (r >= 0)
                 r = table_add(table, filters, NULL);
         if (r >= 0)
                 r = table_add(table, t->path, NULL);
@@ -63,14 +112,14 @@ static int add_row(Table *table, const Trigger *t)
 
 static int print_table(const TriggerArguments *a, const TriggerSet *set)
 {
-        static const char *const titles[] = { "TRIGGER", "STATE", "UNIT",
+        static const char *const titles[] = { "TRIGGER", "STATE", "UNIT",       ">SEQ",
                                               "FILTERS", "FILE",  "DESCRIPTION" };
         _cleanup_(table_freep) Table *table = NULL;
         int r = table_new(titles, sizeof(titles) / sizeof(titles[0]), &table);
 
         for (size_t i = 0; r >= 0 && i < set->n; i++)
                 if (is_wanted(a, set, set->triggers[i]))
-                        r = add_row(table, set->triggers[i]);
+                        r = add_row(table, a->root, set->triggers[i]);
         if (r < 0)
                 return r;
         table_print(table, stdout, output_wants_color(STDOUT_FILENO));
@@ -105,9 +154,10 @@ static int describe_loaded(json_object *o, const Trigger *t)
         return r;
 }
 
-static int describe(const Trigger *t, json_object **ret)
+static int describe(const char *root, const Trigger *t, json_object **ret)
 {
         _cleanup_json_ json_object *o = json_object_new_object();
+        _cleanup_free_ char *cursor = NULL;
         int r;
 
         if (!o)
@@ -124,6 +174,10 @@ static int describe(const Trigger *t, json_object **ret)
                 r = trigger_json_add(o, "Problem", json_object_new_string(t->problem));
         if (r >= 0 && t->state == TRIGGER_LOADED)
                 r = describe_loaded(o, t);
+        if (r >= 0)
+                r = read_place(root, t, &cursor);
+        if (r >= 0 && cursor)
+                r = trigger_json_add(o, "Cursor", json_object_new_string(cursor));
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(o);
@@ -139,7 +193,7 @@ static int print_json(const TriggerArguments *a, const TriggerSet *set)
 
                 if (!is_wanted(a, set, set->triggers[i]))
                         continue;
-                r = describe(set->triggers[i], &o);
+                r = describe(a->root, set->triggers[i], &o);
                 if (r >= 0)
                         r = json_print(stdout, o);
         }

@@ -13,8 +13,6 @@
 #include "cleanup.h"
 #include "file.h"
 
-#define SUFFIX ".state"
-
 /* The text of the most entries that there can be takes less than a quarter of it. */
 #define SIZE_MAX_BYTES (256 * 1024)
 
@@ -59,7 +57,7 @@ int state_folder_open(const char *path, StateFolder **ret)
 
 static int make_name(const char *trigger, char **ret)
 {
-        return asprintf(ret, "%s" SUFFIX, trigger) < 0 ? -ENOMEM : 0;
+        return asprintf(ret, "%s" STATE_SUFFIX, trigger) < 0 ? -ENOMEM : 0;
 }
 
 int state_folder_load(StateFolder *folder, const char *trigger, Headway **ret)
@@ -108,10 +106,10 @@ typedef struct Sweep {
 static int sweep_file(const char *name, void *userdata)
 {
         Sweep *sweep = userdata;
-        size_t length = strlen(name), suffix = strlen(SUFFIX);
+        size_t length = strlen(name), suffix = strlen(STATE_SUFFIX);
         _cleanup_free_ char *trigger = NULL;
 
-        if (length <= suffix || strcmp(name + length - suffix, SUFFIX) != 0)
+        if (length <= suffix || strcmp(name + length - suffix, STATE_SUFFIX) != 0)
                 return 0;
         trigger = strndup(name, length - suffix);
         if (!trigger)

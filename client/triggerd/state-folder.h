@@ -10,6 +10,10 @@
 
 #include "headway.h"
 
+/* Where it is, if systemd does not say otherwise. */
+#define STATE_FOLDER "/var/lib/containers-events-triggerd"
+#define STATE_SUFFIX ".state"
+
 typedef struct StateFolder StateFolder;
 
 /* Makes the folder if it is not there; its parent must be. */

@@ -14,7 +14,6 @@
 #include "runner.h"
 #include "trigger-folder.h"
 
-#define STATE_DIRECTORY   "/var/lib/containers-events-triggerd"
 #define RUNTIME_DIRECTORY "/run/containers-events/trigger"
 
 /* How often systemd is told what goes on, for "systemctl status". */
@@ -189,7 +188,7 @@ static const char *directory(const char *variable, const char *fallback)
 
 static int open_folders(Triggerd *t)
 {
-        const char *states = directory("STATE_DIRECTORY", STATE_DIRECTORY);
+        const char *states = directory("STATE_DIRECTORY", STATE_FOLDER);
         const char *environments = directory("RUNTIME_DIRECTORY", RUNTIME_DIRECTORY);
         int r;
 

@@ -131,6 +131,20 @@ def the_list_has_each_trigger_and_what_is_wrong_with_it() -> None:
 
 
 @test
+def the_list_has_how_far_a_trigger_has_come() -> None:
+    with scene() as host:
+        folder = host.root / "var/lib/containers-events-triggerd"
+        folder.mkdir(parents=True)
+        epoch = host.client.get("Epoch")
+        first = "containers-events-triggerd 1\n"
+        for text, seq, cursor in ((f"{first}cursor {epoch}:4711\n", "4711", f"{epoch}:4711"),
+                                  (first, "-", None), ("nonsense\n", "-", None)):
+            (folder / "page-team.state").write_text(text)
+            equal(host.trigger("list").splitlines()[1].split()[3], seq)
+            equal(json.loads(host.trigger("list", "--json")).get("Cursor"), cursor)
+
+
+@test
 def the_files_are_shown_as_they_are_read() -> None:
     with scene() as host:
         main_file = host.write("page-team.trigger", PAGE_TEAM)
