@@ -66,7 +66,7 @@ class Subscription:
                 self._heard.popleft()
             elif self._heard and self._is_next(self._heard[0]):
                 yield self._heard.popleft()
-            elif (self._heard or self._n_heard >= BURST) and not self._resting:
+            elif (self._heard or self._n_heard >= BURST) and self._owner and not self._resting:
                 self._ask = True
             else:
                 GLib.MainContext.default().iteration(True)

@@ -49,6 +49,11 @@ class Subscriber:
         self.process.terminate()
         equal(self.process.wait(patience(10)), -signal.SIGTERM, self.errors)
 
+    def forget(self) -> None:
+        """What it printed, and what it kept."""
+        self.place.unlink()
+        self._output.write_text("")
+
     @property
     def errors(self) -> str:
         """What it complained of."""
@@ -136,6 +141,18 @@ def it_prints_exactly_what_is_recorded(broker: str) -> None:
         subscriber.wait(client.emit(name="a signal"))
         equal(subscriber.lines, recorded(client))
         equal(subscriber.errors, "")
+
+
+@test(each=BROKERS)
+def it_begins_while_signals_pour_in(broker: str) -> None:
+    with scene(broker) as (bus, _, client, _writer), Subscriber(bus) as subscriber:
+        for _ in range(4):
+            wait_until(lambda: client.emit() and subscriber.place.exists(), "its first event")
+            subscriber.wait(client.emit())
+            subscriber.end()
+            equal(subscriber.lines, recorded(client))
+            subscriber.forget()
+            subscriber.start()
 
 
 @test(each=BROKERS)
