@@ -75,14 +75,11 @@ static bool tells_of_a_start(sd_journal *j, const Intent *intent)
 int journal_has_start(const char *unit, const Intent *intent)
 {
         _cleanup_(journal_closep) sd_journal *j = NULL;
-        char boot[SD_ID128_STRING_MAX];
         int r;
 
         r = sd_journal_open(&j, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM);
         if (r >= 0)
                 r = add_match(j, "_PID", "1");
-        if (r >= 0)
-                r = add_match(j, "_BOOT_ID", sd_id128_to_string(intent->boot, boot));
         if (r >= 0)
                 r = add_match(j, "UNIT", unit);
         /* From the end: the youngest are the likeliest, and no start may lie far back. */

@@ -289,11 +289,8 @@ static void look(Lane *l, const UnitState *state)
         }
 }
 
-static void on_state(UnitQuestion *q, int result, const UnitState *state, const sd_bus_error *error,
-                     void *userdata)
+static void take_state(Lane *l, int result, const UnitState *state, const sd_bus_error *error)
 {
-        Lane *l = userdata;
-        _cleanup_(unit_question_freep) UnitQuestion *asked = TAKE_PTR(l->question);
         bool at_rest;
 
         if (result == -ENOTCONN) {
@@ -319,6 +316,16 @@ static void on_state(UnitQuestion *q, int result, const UnitState *state, const 
                         finish(l, result, "");
                 lane_turn(l);
         }
+}
+
+static void on_state(UnitQuestion *q, int result, const UnitState *state, const sd_bus_error *error,
+                     void *userdata)
+{
+        Lane *l = userdata;
+
+        l->question = NULL;
+        take_state(l, result, state, error);
+        unit_question_free(q);
 }
 
 static void ask(Lane *l)
@@ -360,11 +367,12 @@ void lane_turn(Lane *l)
 {
         if (l->phase != PHASE_WAITING)
                 return;
-        if (l->running) {
+        drop_orphans(l);
+        /* What may have been started is asked about while it runs. */
+        if (l->running && !(l->first && l->first->unsure)) {
                 watch(l);
                 return;
         }
-        drop_orphans(l);
         if (!l->first) {
                 environment_folder_remove(l->host->folder, l->file);
                 l->host->idle(l->host);

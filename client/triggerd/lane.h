@@ -5,7 +5,8 @@
  * The starts of one unit, one after the other (see starter.h). What a lane does is in this order:
  *
  *   ask         what the unit does; if it is not at rest, wait
- *   look        into the journal, if the start may have been before we were killed
+ *   look        whether the unit or the journal knows of it, if that may have been before we were
+ *               killed
  *   write       the environment file; note the intent
  *   commit      together with the lanes that are so far in the same turn of the loop
  *   start       and when systemd has taken it the request is over

@@ -62,11 +62,8 @@ static void set_queued(UnitJob *j, uint32_t id)
 
 static void call(UnitJob *j);
 
-static void on_state(UnitQuestion *q, int result, const UnitState *state, const sd_bus_error *error,
-                     void *userdata)
+static void take_state(UnitJob *j, int result, const UnitState *state, const sd_bus_error *error)
 {
-        UnitJob *j = userdata;
-        _cleanup_(unit_question_freep) UnitQuestion *asked = TAKE_PTR(j->question);
         UnitJobView view;
         const char *outcome;
 
@@ -100,6 +97,16 @@ static void on_state(UnitQuestion *q, int result, const UnitState *state, const 
                 end(j, -ENODATA, "", NULL);
                 break;
         }
+}
+
+static void on_state(UnitQuestion *q, int result, const UnitState *state, const sd_bus_error *error,
+                     void *userdata)
+{
+        UnitJob *j = userdata;
+
+        j->question = NULL;
+        take_state(j, result, state, error);
+        unit_question_free(q);
 }
 
 static void ask(UnitJob *j)

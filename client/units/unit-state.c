@@ -272,10 +272,15 @@ UnitQuestion *unit_question_free(UnitQuestion *q)
         return NULL;
 }
 
+static void question_freep(UnitQuestion **q)
+{
+        unit_question_free(*q);
+}
+
 int unit_ask(UnitManager *m, const char *unit, bool load, uint64_t timeout_usec,
              UnitStateHandler handler, void *userdata, UnitQuestion **ret)
 {
-        _cleanup_(unit_question_freep) UnitQuestion *q = NULL;
+        _cleanup_(question_freep) UnitQuestion *q = NULL;
         int r;
 
         q = calloc(1, sizeof(UnitQuestion));

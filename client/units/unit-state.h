@@ -38,8 +38,3 @@ typedef void (*UnitStateHandler)(UnitQuestion *q, int result, const UnitState *s
 int unit_ask(UnitManager *m, const char *unit, bool load, uint64_t timeout_usec,
              UnitStateHandler handler, void *userdata, UnitQuestion **ret);
 UnitQuestion *unit_question_free(UnitQuestion *q);
-
-static inline void unit_question_freep(UnitQuestion **q)
-{
-        unit_question_free(*q);
-}

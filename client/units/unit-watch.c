@@ -44,11 +44,8 @@ static int set_path(UnitWatch *w, const char *path)
         return 0;
 }
 
-static void on_state(UnitQuestion *q, int result, const UnitState *state, const sd_bus_error *error,
-                     void *userdata)
+static void take_state(UnitWatch *w, int result, const UnitState *state)
 {
-        UnitWatch *w = userdata;
-        _cleanup_(unit_question_freep) UnitQuestion *asked = TAKE_PTR(w->question);
         bool again = w->again;
 
         w->again = false;
@@ -60,6 +57,16 @@ static void on_state(UnitQuestion *q, int result, const UnitState *state, const 
                         return;
         }
         end(w, result, result < 0 ? NULL : state);
+}
+
+static void on_state(UnitQuestion *q, int result, const UnitState *state, const sd_bus_error *error,
+                     void *userdata)
+{
+        UnitWatch *w = userdata;
+
+        w->question = NULL;
+        take_state(w, result, state);
+        unit_question_free(q);
 }
 
 static void ask(UnitWatch *w)
