@@ -41,7 +41,10 @@ _cevctl_values() {
         export:*|import:*)
             [[ $3 != -* ]] && compgen -f -- "$3" ;;
         trigger:list|trigger:cat|trigger:test)
-            [[ $3 != -* ]] && _cevctl_triggers && compgen -f -X '!*.trigger' -- "$3" ;;
+            [[ $3 == -* ]] && return 1
+            _cevctl_triggers
+            compgen -f -X '!*.trigger' -- "$3"
+            return 0 ;;
         *)
             return 1 ;;
     esac
