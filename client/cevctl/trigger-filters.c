@@ -18,6 +18,15 @@ static int cursor_before(cev_event *event, char **ret)
         return cursor_format(epoch, seq - 1, ret);
 }
 
+static int add_filters(cev_query *q, const char *const *filters)
+{
+        int r = 0;
+
+        for (; r >= 0 && *filters; filters++)
+                r = cev_query_add_filter(q, *filters);
+        return r;
+}
+
 static int prepare(cev_query *q, cev_event *event, const char *const *filters)
 {
         _cleanup_free_ char *before = NULL;
@@ -29,9 +38,22 @@ static int prepare(cev_query *q, cev_event *event, const char *const *filters)
         /* Of the many that come behind it, few are older. */
         if (r >= 0 && time_nsec < UINT64_MAX)
                 r = cev_query_set_until(q, time_nsec + 1);
-        for (; r >= 0 && *filters; filters++)
-                r = cev_query_add_filter(q, *filters);
-        return r;
+        return r < 0 ? r : add_filters(q, filters);
+}
+
+int trigger_filters_check(cev_client *client, const char *const *filters, sd_bus_error *ret_error)
+{
+        _cleanup_(cev_event_unrefp) cev_event *found = NULL;
+        _cleanup_(cev_query_unrefp) cev_query *q = NULL;
+        int r = cev_query_new(client, &q);
+
+        if (r >= 0)
+                r = cev_query_set_until(q, 1); /* there is none before that */
+        if (r >= 0)
+                r = add_filters(q, filters);
+        if (r >= 0)
+                r = cev_query_next(q, &found, ret_error);
+        return r < 0 ? r : 0;
 }
 
 int trigger_filters_pass(cev_client *client, cev_event *event, const char *const *filters,

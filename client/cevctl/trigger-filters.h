@@ -10,6 +10,9 @@
 
 #include <containers-events.h>
 
-/* NULL-terminated filters. As of cev_query_next(). */
+/* Filters end in NULL. Whether they are some: as cev_query_next(), -EINVAL if not. */
+int trigger_filters_check(cev_client *client, const char *const *filters, sd_bus_error *ret_error);
+
+/* As of cev_query_next(). */
 int trigger_filters_pass(cev_client *client, cev_event *event, const char *const *filters,
                          bool *ret, sd_bus_error *ret_error);

@@ -61,12 +61,12 @@ static int find_event(Test *t, const char *seq)
 {
         int r;
 
-        if (!seq)
-                return -1;
-        r = cev_client_new(t->bus, &t->client);
-        if (r < 0)
-                return bus_report(t->context->user, NULL, r);
-        return event_lookup(t->context, t->client, seq, &t->outcome.event);
+        if (t->bus) {
+                r = cev_client_new(t->bus, &t->client);
+                if (r < 0)
+                        return bus_report(t->context->user, NULL, r);
+        }
+        return !seq ? -1 : event_lookup(t->context, t->client, seq, &t->outcome.event);
 }
 
 static int try_filter(Test *t, const char *const *filters, bool *ret)
@@ -93,6 +93,17 @@ static int try_filters(Test *t)
         if (status < 0)
                 status = try_filter(t, (const char *const *)filters, &t->outcome.passes_all);
         return status;
+}
+
+/* Without an event: whether they are filters, if the service can be asked. As above. */
+static int check_filters(const Test *t)
+{
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        const char *const *filters = (const char *const *)t->outcome.trigger->filters;
+
+        if (!t->client || trigger_filters_check(t->client, filters, &error) != -EINVAL)
+                return -1;
+        return bus_report(t->context->user, &error, -EINVAL);
 }
 
 static int expand(TriggerOutcome *o)
@@ -143,8 +154,7 @@ static int find_out(Test *t, const TriggerArguments *a)
 
         if (status >= 0 || t->outcome.trigger->state != TRIGGER_LOADED)
                 return status;
-        if (t->outcome.event)
-                status = try_filters(t);
+        status = t->outcome.event ? try_filters(t) : check_filters(t);
         if (status >= 0)
                 return status;
         r = name_unit(&t->outcome);

@@ -213,8 +213,11 @@ def it_says_which_filter_an_event_does_not_pass() -> None:
         outcome = host.outcome("page-team", good)
         equal(passes(outcome), {"event=start": False, "event=died": True})
 
-        host.write("page-team.trigger.d/wrong.conf", "[Trigger]\nFilter=colour=red\n")
+        host.write("page-team.trigger.d/wrong.conf", "[Trigger]\nFilter=\nFilter=colour=red\n")
         host.trigger("test", "page-team", f"--event={good}", status=2, says="unknown key")
+        host.trigger("test", "page-team", status=2, says="unknown key")
+        host.service.stop()
+        assert "Filters: colour=red" in host.trigger("test", "page-team")
 
 
 @test
