@@ -7,6 +7,7 @@
 
 #include "cleanup.h"
 #include "escape.h"
+#include "text-stream.h"
 
 typedef struct Cell {
         char *text;        /* owned; escaped */
@@ -45,24 +46,23 @@ int table_new(const char *const *titles, size_t n_columns, Table **ret)
 
 int table_add(Table *t, const char *text, const char *color)
 {
-        char *escaped = NULL;
-        size_t size;
+        _cleanup_(text_stream_done) TextStream s = {};
+        char *escaped;
         Cell *grown;
-        FILE *f;
+        int r;
 
         grown = reallocarray(t->cells, t->n_cells + 1, sizeof(Cell));
         if (!grown)
                 return -ENOMEM;
         t->cells = grown;
 
-        f = open_memstream(&escaped, &size);
-        if (!f)
-                return -ENOMEM;
-        escape_print(f, *text ? text : "-");
-        if (fclose(f) != 0) {
-                free(escaped);
-                return -ENOMEM;
-        }
+        r = text_stream_open(&s);
+        if (r < 0)
+                return r;
+        escape_print(s.file, *text ? text : "-");
+        r = text_stream_close(&s, &escaped);
+        if (r < 0)
+                return r;
         t->cells[t->n_cells++] = (Cell){ escaped, color };
         return 0;
 }

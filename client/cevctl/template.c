@@ -8,6 +8,7 @@
 
 #include "cleanup.h"
 #include "escape.h"
+#include "text-stream.h"
 
 /* What a field prints when the event does not have it: Go's zero values, except that an absent
  * number prints nothing. Absent is not 0. */
@@ -132,21 +133,20 @@ static int refuse(char **ret_error, const char *action, size_t length, const cha
 
 static int refuse_field(char **ret_error, const char *name, size_t length)
 {
-        _cleanup_free_ char *known = NULL;
-        _cleanup_fclose_ FILE *f = NULL;
-        size_t size;
+        _cleanup_(text_stream_done) TextStream s = {};
+        FILE *f;
+        int r;
 
-        f = open_memstream(&known, &size);
-        if (!f)
-                return -ENOMEM;
+        r = text_stream_open(&s);
+        if (r < 0)
+                return r;
+        f = s.file;
         fprintf(f, "Events have no field \"%.*s\"; they have", (int)length, name);
         for (size_t i = 0; i < N_FIELDS; i++)
                 fprintf(f, "%s %s", i == 0 ? "" : i + 1 == N_FIELDS ? " and" : ",", fields[i].name);
         fputc('.', f);
-        if (fclose(TAKE_PTR(f)) != 0)
-                return -ENOMEM;
-        *ret_error = TAKE_PTR(known);
-        return -EINVAL;
+        r = text_stream_close(&s, ret_error);
+        return r < 0 ? r : -EINVAL;
 }
 
 static void skip_space(const char **p, const char *end)

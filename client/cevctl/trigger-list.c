@@ -15,6 +15,7 @@
 #include "state-folder.h"
 #include "strv.h"
 #include "table.h"
+#include "text-stream.h"
 #include "trigger-command.h"
 
 #define COLOR_BAD "\x1b[31m"
@@ -30,18 +31,14 @@ static bool is_wanted(const TriggerArguments *a, const TriggerSet *set, const Tr
 
 static int join(char *const *list, char **ret)
 {
-        _cleanup_free_ char *text = NULL;
-        size_t size;
-        FILE *f = open_memstream(&text, &size);
+        _cleanup_(text_stream_done) TextStream s = {};
+        int r = text_stream_open(&s);
 
-        if (!f)
-                return -ENOMEM;
+        if (r < 0)
+                return r;
         for (size_t i = 0; list && list[i]; i++)
-                (void)fprintf(f, "%s%s", i > 0 ? " " : "", list[i]);
-        if (fclose(f) != 0)
-                return -ENOMEM;
-        *ret = TAKE_PTR(text);
-        return 0;
+                (void)fprintf(s.file, "%s%s", i > 0 ? " " : "", list[i]);
+        return text_stream_close(&s, ret);
 }
 
 /*

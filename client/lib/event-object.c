@@ -9,6 +9,7 @@
 #include "cleanup.h"
 #include "event-json.h"
 #include "public.h"
+#include "text-stream.h"
 
 int event_object_new(const Event *e, const char *cursor, cev_event **ret)
 {
@@ -204,21 +205,20 @@ _public_ int cev_event_get_label_at(const cev_event *e, size_t i, const char **r
 _public_ int cev_event_to_json(const cev_event *e, char **ret)
 {
         _cleanup_json_ json_object *object = NULL;
+        _cleanup_(text_stream_done) TextStream s = {};
         _cleanup_free_ char *line = NULL;
-        size_t length = 0;
-        FILE *f;
         int r;
 
         r = event_to_json(&e->event, e->cursor, &object);
+        if (r >= 0)
+                r = text_stream_open(&s);
+        if (r >= 0)
+                r = json_print(s.file, object);
+        if (r >= 0)
+                r = text_stream_close(&s, &line);
         if (r < 0)
                 return r;
-        f = open_memstream(&line, &length);
-        if (!f)
-                return -ENOMEM;
-        r = json_print(f, object);
-        if (fclose(f) != 0 || r < 0 || length == 0)
-                return -ENOMEM;
-        line[length - 1] = '\0';
+        line[strlen(line) - 1] = '\0'; /* its "\n" */
 
         *ret = TAKE_PTR(line);
         return 0;

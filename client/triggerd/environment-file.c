@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "cleanup.h"
+#include "text-stream.h"
 #include "unit-name.h"
 #include "utf8.h"
 
@@ -142,15 +143,11 @@ static void print_all(FILE *f, const TriggerEvent *e, const char *trigger, uint6
 int environment_file_text(const TriggerEvent *event, const char *trigger, uint64_t coalesced,
                           char **ret)
 {
-        _cleanup_free_ char *text = NULL;
-        size_t size;
-        FILE *f = open_memstream(&text, &size);
+        _cleanup_(text_stream_done) TextStream s = {};
+        int r = text_stream_open(&s);
 
-        if (!f)
-                return -ENOMEM;
-        print_all(f, event, trigger, coalesced);
-        if (fclose(f) != 0) /* it has no room for the text */
-                return -ENOMEM;
-        *ret = TAKE_PTR(text);
-        return 0;
+        if (r < 0)
+                return r;
+        print_all(s.file, event, trigger, coalesced);
+        return text_stream_close(&s, ret);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "text-stream.h"
 
 /*
  * The text has a line for each word:
@@ -283,20 +284,13 @@ static void print(const Headway *p, FILE *f)
 
 int headway_to_text(const Headway *p, char **ret)
 {
-        _cleanup_free_ char *text = NULL;
-        FILE *f;
-        size_t size;
-        int failed;
+        _cleanup_(text_stream_done) TextStream s = {};
+        int r = text_stream_open(&s);
 
-        f = open_memstream(&text, &size);
-        if (!f)
-                return -errno;
-        print(p, f);
-        failed = ferror(f);
-        if (fclose(f) != 0 || failed || !text)
-                return -ENOMEM;
-        *ret = TAKE_PTR(text);
-        return 0;
+        if (r < 0)
+                return r;
+        print(p, s.file);
+        return text_stream_close(&s, ret);
 }
 
 static int parse_number(char **rest, uint64_t *ret)

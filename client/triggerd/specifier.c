@@ -11,6 +11,7 @@
 
 #include "cleanup.h"
 #include "hash.h"
+#include "text-stream.h"
 #include "unit-name.h"
 
 #define SPECIFIERS "nisteEx%"
@@ -139,9 +140,8 @@ static int print_value(FILE *f, char specifier, const TriggerEvent *e)
         return 0;
 }
 
-static int print_instance(FILE *f, const Parts *parts, const TriggerEvent *e)
+static int print_instance(FILE *f, const char *p, const char *end, const TriggerEvent *e)
 {
-        const char *p = parts->instance, *end = p + parts->instance_length;
         int r;
 
         for (; p < end; p++) {
@@ -153,26 +153,29 @@ static int print_instance(FILE *f, const Parts *parts, const TriggerEvent *e)
                 if (r < 0)
                         return r;
         }
-        if (ftell(f) == 0) {
-                r = print_value(f, 'i', e);
-                if (r < 0)
-                        return r;
-        }
-        return ftell(f) == 0 ? print_value(f, 's', e) : 0;
+        return 0;
+}
+
+static int expand(const char *p, size_t length, const TriggerEvent *e, char **ret)
+{
+        _cleanup_(text_stream_done) TextStream s = {};
+        int r = text_stream_open(&s);
+
+        if (r >= 0)
+                r = print_instance(s.file, p, p + length, e);
+        return r < 0 ? r : text_stream_close(&s, ret);
 }
 
 static int instance_of(const Parts *parts, const TriggerEvent *e, char **ret)
 {
+        const char *const patterns[] = { "%i", "%s" }; /* if nothing comes out */
         _cleanup_free_ char *instance = NULL;
-        size_t size;
-        FILE *f = open_memstream(&instance, &size);
-        int r;
+        int r = expand(parts->instance, parts->instance_length, e, &instance);
 
-        if (!f)
-                return -ENOMEM;
-        r = print_instance(f, parts, e);
-        if (fclose(f) != 0 && r >= 0) /* it has no room for the text */
-                r = -ENOMEM;
+        for (size_t i = 0; i < 2 && r >= 0 && *instance == '\0'; i++) {
+                free(TAKE_PTR(instance));
+                r = expand(patterns[i], strlen(patterns[i]), e, &instance);
+        }
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(instance);
