@@ -179,6 +179,7 @@ def a_subscriber_gets_exactly_what_is_recorded(broker: str) -> None:
 def a_bus_that_is_restarted_again_and_again_makes_no_hole(broker: str) -> None:
     with Scene(broker).running() as it:
         with it.subscriber() as subscriber:
+            it.wait_for_stored(1)
             for _ in range(3):
                 it.write(20)
                 it.bus.stop()
