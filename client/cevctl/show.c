@@ -22,13 +22,14 @@ typedef struct Show {
         Output *output;
         Vigil *vigil;
         sd_bus *bus;
-        Follow *follow; /* owned; of this connection */
-        char *cursor;   /* owned; behind the last event printed, or page read */
-        char *start;    /* owned; where "follow" began */
-        char *written;  /* owned; what the cursor file has */
-        bool found;     /* the event that is waited for */
-        int answer;     /* then: what we exit with */
-        int status;     /* if it is not good, why was told */
+        Follow *follow;  /* owned; of this connection */
+        FollowLive live; /* of the one before */
+        char *cursor;    /* owned; behind the last event printed, or page read */
+        char *start;     /* owned; where "follow" began */
+        char *written;   /* owned; what the cursor file has */
+        bool found;      /* the event that is waited for */
+        int answer;      /* then: what we exit with */
+        int status;      /* if it is not good, why was told */
 } Show;
 
 static void show_done(Show *s)
@@ -201,6 +202,7 @@ static int on_begin(Vigil *vigil, sd_bus *bus, void *userdata)
                         return -ENOMEM;
                 options.start = FOLLOW_CURSOR;
                 options.cursor = s->start;
+                options.live = s->live;
         }
         return follow_new(bus, &options, &handler, s, &s->follow);
 }
@@ -209,6 +211,8 @@ static void on_over(void *userdata)
 {
         Show *s = userdata;
 
+        if (s->follow)
+                s->live = follow_live(s->follow);
         s->follow = follow_free(s->follow);
 }
 

@@ -683,6 +683,15 @@ const char *follow_cursor(const Follow *f)
         return f->progress.cursor;
 }
 
+FollowLive follow_live(const Follow *f)
+{
+        return (FollowLive){
+                .is_quiet = f->quiet,
+                .begun = f->live_last < UINT64_MAX,
+                .last = f->live_last,
+        };
+}
+
 static int add_sources(Follow *f)
 {
         uint64_t until = f->options.until_nsec;
@@ -718,7 +727,8 @@ int follow_new(sd_bus *bus, const FollowOptions *options, const FollowHandler *h
         f->handler = handler;
         f->userdata = userdata;
         f->options.cursor = NULL; /* below it is copied */
-        f->live_last = UINT64_MAX;
+        f->live_last = options->live.begun ? options->live.last : UINT64_MAX;
+        f->quiet = options->live.is_quiet;
         f->answered = options->again;
 
         r = progress_init(&f->progress, options->start == FOLLOW_CURSOR ? options->cursor : NULL,

@@ -25,6 +25,14 @@ typedef enum FollowStart {
         FOLLOW_NOW,    /* what is recorded from now on */
 } FollowStart;
 
+/* What is known of live following, for the next connection: health checks' exec sessions, whose
+ * ends need not be signalled, do not show up only because the history had to be asked. */
+typedef struct FollowLive {
+        bool is_quiet; /* the service does not signal them */
+        bool begun;
+        uint64_t last; /* then: the number of the last event before */
+} FollowLive;
+
 typedef struct FollowOptions {
         FollowStart start;
         const char *cursor; /* for FOLLOW_CURSOR; "" for the oldest event */
@@ -40,6 +48,7 @@ typedef struct FollowOptions {
         /* This goes on after another connection that was cut: the service was there, so it is
          * waited for, and not started. */
         bool again;
+        FollowLive live; /* then: of the Follow before */
 
         /* Go on when all that is recorded was read, to the time of until_nsec if there is one. */
         bool follow;
@@ -83,6 +92,8 @@ Follow *follow_free(Follow *f);
 
 /* The place behind all that was handed over, or NULL before the service has answered. */
 const char *follow_cursor(const Follow *f);
+
+FollowLive follow_live(const Follow *f);
 
 static inline void follow_freep(Follow **f)
 {

@@ -44,6 +44,7 @@ struct cev_subscription {
         bool begun; /* on a connection, at least once */
         bool ended;
         Follow *follow;          /* owned; of this connection */
+        FollowLive live;         /* of the one before */
         char *cursor;            /* owned; behind all that is done, or NULL */
         sd_event_source *absent; /* of a connection that was cut: when it is worth a word */
         bool told_absent;
@@ -200,6 +201,8 @@ static void on_cut(Member *m)
 {
         cev_subscription *s = of_member(m);
 
+        if (s->follow)
+                s->live = follow_live(s->follow);
         s->follow = follow_free(s->follow);
         if (!s->absent && !s->told_absent)
                 (void)sd_event_add_time_relative(s->client->loop, &s->absent, CLOCK_MONOTONIC,
@@ -221,6 +224,7 @@ static FollowOptions options_now(const cev_subscription *s)
                 .filters = choice_filters(&s->choice),
                 .skips_backlog = s->has_backlog ? !s->backlog : from_now,
                 .again = s->begun,
+                .live = s->live,
                 .follow = !s->until_end,
         };
 }

@@ -379,6 +379,55 @@ def a_connection_of_its_own_is_made_again(loop: str) -> None:
 
 
 @test
+def calls_that_block_and_a_connection_that_is_cut_do_not_mix_up_events() -> None:
+    """A call makes the connection anew while an event is handed over on the old one."""
+    with scene(events=1) as (bus, service, client):
+        proxy = Proxy(bus)
+        with Program(bus, FOLLOW, "own", "cursor ", "asks yes", "return 1 301",
+                     environment=proxy.environment) as follower:
+            follower.wait_for("caught up")
+            for number in range(10):
+                for _ in range(30):
+                    client.emit()
+                proxy.cut()
+                follower.wait_for(lambda lines: len(events_of(lines)) > 30 * number, 40)
+            equal(events_of(follower.end(deadline=60)), recorded(service))
+
+
+@test
+def a_cut_does_not_show_what_is_not_signalled() -> None:
+    """The ends of health checks' exec sessions, which a page has."""
+    health = {"exec_id": EXEC, "exit_code": 0, "reason": "health_check"}
+    with scene() as (bus, service, client):
+        proxy = Proxy(bus)
+        with Program(bus, FOLLOW, "own", environment=proxy.environment) as follower, \
+                Program(bus, "client/cevctl/cevctl", "events", "--json",
+                        environment=proxy.environment) as events:
+            for program in (follower, events):
+                until_it_follows(client, program)
+            client.emit(status="exec_died", details=health)
+            seen = [client.emit(name="before")]
+            for _ in range(3):
+                for program in (follower, events):
+                    program.wait_for(lambda lines: f'"Seq":{seen[-1]},' in events_of(lines)[-1])
+                proxy.cut()
+                client.emit(status="exec_died", details=health)
+                seen.append(client.emit(name="meanwhile"))
+            for program in (follower, events):
+                program.wait_for(lambda lines: f'"Seq":{seen[-1]},' in events_of(lines)[-1])
+                numbers = [json.loads(line)["Seq"] for line in events_of(program.lines)]
+                equal(numbers[numbers.index(seen[0]):], seen)
+
+
+def until_it_follows(client: Client, program: Program) -> None:
+    """Events come until it has printed one."""
+    def printed() -> bool:
+        client.emit(name="early")
+        return bool(events_of(program.lines))
+    wait_until(printed, "it to follow")
+
+
+@test
 def a_bus_that_throws_it_out_is_not_asked_in_a_circle() -> None:
     with scene() as (bus, service, client):
         with Program(bus, FOLLOW, "own", environment=bus.environment) as follower:
