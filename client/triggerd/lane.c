@@ -162,6 +162,9 @@ static void on_ended(UnitJob *job, int result, const char *outcome, const sd_bus
         Lane *l = userdata;
         const char *sentence = error && error->message ? error->message : "";
 
+        /* dbus-daemon has systemd say why it could not ask polkit whether we may. */
+        if (result < 0 && strstr(sentence, "polkit.service"))
+                result = -EACCES;
         if (result == 0) {
                 finish_started(l);
         } else if (is_uncertain(result)) {
