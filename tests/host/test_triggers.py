@@ -38,6 +38,8 @@ DEADLINE = 40
 
 CONTAINERS, STREAMS, KILLS = 100, 4, 5
 DEATHS, BURST, AT_ONCE = 1000, 5, 100
+PACE = 0.003  # seconds
+SLACK = 0.5  # ms, in which a machine with nothing to do wakes up, or not
 
 TEMPLATE = """\
 [Service]
@@ -294,10 +296,12 @@ def of_a_crash_loop_the_limit_holds_and_one_record_tells() -> None:
           [("loop", str(DEATHS - BURST), str(events[BURST].seq), str(events[-1].seq))])
 
 
-def latency(client: Client, count: int = 150) -> list[float]:
-    """How long the recorder takes for a death in a crash loop, in ms, each."""
+def latency(client: Client) -> list[float]:
+    """How long the recorder takes for a death in a crash loop, in ms, each. A death every 3 ms is
+    more than containers manage."""
     took = []
-    for _ in range(count):
+    for _ in range(100):
+        time.sleep(PACE)
         start = time.perf_counter()
         client.emit(status="died", name="loop", engine="loop", details={"exit_code": 1})
         took.append((time.perf_counter() - start) * 1000)
@@ -306,23 +310,29 @@ def latency(client: Client, count: int = 150) -> list[float]:
 
 @test
 def a_crash_loop_under_a_trigger_makes_the_recorder_no_slower() -> None:
-    """In turns, so that both have the same of whatever else the machine does."""
+    """Nor does a trigger daemon that stands still. In turns, so that each has the same of whatever
+    else the machine does."""
     client = Unit().client()
     make("loop", "%s", "Filter=event=died", "Filter=engine=loop", "RateLimitIntervalSec=1h",
          f"RateLimitBurst={BURST}")
-    with_it, without = [], []
+    took: dict[str, list[float]] = {"without it": [], "with it": [], "when it stands still": []}
     for _ in range(4):
-        run("systemctl", "start", TRIGGERD)
-        with_it += latency(client)
+        took["with it"] += latency(client)
+        run("systemctl", "kill", "--kill-whom=main", "--signal=STOP", TRIGGERD)
+        took["when it stands still"] += latency(client)
+        run("systemctl", "kill", "--kill-whom=main", "--signal=CONT", TRIGGERD)
         run("systemctl", "stop", TRIGGERD)
-        without += latency(client)
-    ratios = []
-    for name, of in (("median", lambda took: statistics.quantiles(took, n=20)[9]),
-                     ("95 %", lambda took: statistics.quantiles(took, n=20)[18])):
-        ratios.append(of(with_it) / of(without))
-        note(f"{name}: {of(with_it):.2f} ms with, {of(without):.2f} ms without")
-    # It runs with its own priority; a trigger daemon in the recorder's way would cost far more.
-    assert max(ratios) < 4, ratios
+        took["without it"] += latency(client)
+        run("systemctl", "start", TRIGGERD)
+        wait_for("loop")
+    quantiles = {name: statistics.quantiles(times, n=20) for name, times in took.items()}
+    for name, of in quantiles.items():
+        note(f"{name}: median {of[9]:.2f} ms, 95 % {of[18]:.2f} ms")
+    without = quantiles.pop("without it")
+    # The recorder comes before others; whoever was in its way would cost it far more.
+    for name, of in quantiles.items():
+        for part in (9, 18):
+            assert of[part] < 3 * without[part] + SLACK, f"{name}: {of}, and without: {without}"
 
 
 if __name__ == "__main__":
