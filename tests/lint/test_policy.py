@@ -28,6 +28,11 @@ EXPOSURE = 6
 # the journal.
 TRIGGERD_EXPOSURE = 3
 
+AUTO_UPDATE = "containers-events-autoupdated.service"
+
+# It runs Podman, as root: with the capability to mount, and without a mount namespace.
+AUTO_UPDATE_EXPOSURE = 40
+
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess:
     """Runs a checker that this machine may not have."""
@@ -38,7 +43,7 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess:
 
 
 def unit(kind: str, folder: str, name: str = SERVICE) -> Path:
-    """The unit as it is installed, but for the program, which is not installed here."""
+    """A unit as it is installed, but for the program, which is not installed here."""
     made = BUILD / "policy" / kind / name
     if not made.exists():
         skip(f"{made} is not there")
@@ -115,9 +120,31 @@ def the_system_unit_is_locked_up(limit: tuple[str, int]) -> None:
 
 
 @test
+def systemd_understands_the_units_of_auto_update() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["XDG_RUNTIME_DIR"] = folder
+        for kind in ("system", "user"):
+            result = run("systemd-analyze", "verify", f"--{kind}", "--man=no",
+                         unit(kind, folder, AUTO_UPDATE))
+            equal((result.returncode, result.stdout + result.stderr), (0, ""), kind)
+
+
+@test
+def auto_update_is_locked_up_as_far_as_podman_lets() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        result = run("systemd-analyze", "security", "--offline=yes",
+                     f"--threshold={AUTO_UPDATE_EXPOSURE}", unit("system", folder, AUTO_UPDATE))
+        findings = [line for line in result.stdout.splitlines() if "✓" not in line]
+        equal(result.returncode, 0, "\n".join([result.stderr, *findings]))
+
+
+@test
 def the_example_configuration_sets_nothing() -> None:
-    lines = (SOURCE / "policy" / "eventsd.conf").read_text().splitlines()
-    equal([line for line in lines if line and not re.match(r"#|\[\w+\]$", line)], [])
+    for path in (SOURCE / "policy").glob("*.conf"):
+        if path != POLICY:
+            lines = path.read_text().splitlines()
+            equal([line for line in lines if line and not re.match(r"#|\[\w+\]$", line)], [],
+                  path.name)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""For programs that run on the machine that support.host boots: units that run containers, images
+for them, and the daemon that restarts the ones when the others change.
+
+    client = prepare()                      the recorder runs, nothing else does
+    old = image("localhost/web:latest", "sleep", "1000")        its ID
+    service = unit("web", image="localhost/web:latest")         started; "web.service"
+    daemon = Daemon(DryRun="yes")           restarted, with these settings and short times
+    new = image("localhost/web:latest", "sleep", "2000")
+    done = ended(client, service)           the event of type system, when it is there
+    running("web"), starts(client, "web"), results(client, service)
+    daemon.calls()                          what it asked of Podman
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+from support.client import Client, Event, wait_until
+from support.guest import IMAGE, Podman, Unit, run
+from support.tap import DeadlinePassed
+
+DAEMON = "containers-events-autoupdated.service"
+CONFIGURATION = Path("/etc/containers-events/autoupdated.conf.d")
+STATE = Path("/var/lib/containers-events-autoupdated/state.json")
+CALLS = Path("/run/podman-calls")
+
+# As "podman generate systemd --new" writes it, and much as Quadlet does.
+_UNIT = """\
+[Service]
+Environment=PODMAN_SYSTEMD_UNIT=%n
+Type=notify
+NotifyAccess=all
+TimeoutStopSec=20
+{restart}
+{starts}
+ExecStop=/bin/sh -c 'podman stop --ignore --time=0 {names}'
+ExecStopPost=/bin/sh -c 'podman rm --force --ignore --time=0 {names}'
+"""
+
+_START = ("/usr/bin/podman run --cgroups=no-conmon --rm --sdnotify={notify} --detach --replace "
+          "--name={name} --label=io.containers.autoupdate={policy} {options} {image}")
+
+_units: list[str] = []
+
+# What the daemon asks of Podman stands in a file.
+_WRAPPER = """\
+#!/bin/sh
+echo "$*" >> /run/podman-calls
+exec podman "$@"
+"""
+
+
+class Daemon:
+    """The daemon under its unit, with settings for a test that has no time."""
+
+    def __init__(self, **settings: str) -> None:
+        values = {"SettleSec": "200ms", "StableSec": "1s", "MinIntervalSec": "0",
+                  "HealthTimeoutSec": "10s", "Podman": "/usr/local/bin/podman-seen", **settings}
+        CONFIGURATION.mkdir(parents=True, exist_ok=True)
+        (CONFIGURATION / "50-test.conf").write_text(
+            "[Update]\n" + "".join(f"{key}={value}\n" for key, value in values.items()))
+        wrapper = Path("/usr/local/bin/podman-seen")
+        wrapper.write_text(_WRAPPER)
+        wrapper.chmod(0o755)
+        run("systemctl", "restart", DAEMON)
+        self.forget_calls()
+
+    @staticmethod
+    def calls() -> list[str]:
+        """What it asked of Podman."""
+        return CALLS.read_text().splitlines() if CALLS.exists() else []
+
+    @staticmethod
+    def forget_calls() -> None:
+        """From now on."""
+        CALLS.unlink(missing_ok=True)
+
+
+def unit(name: str, *, image: str, policy: str = "local", containers: tuple[str, ...] = (),
+         options: str = "", restart: str = "Restart=no") -> str:
+    """A started service of containers with the labels: of one that is called as the unit, or of
+    several."""
+    names = containers or (name,)
+    starts = [_START.format(name=each, policy=policy, image=image, options=options,
+                            notify="conmon" if each == names[-1] else "ignore") for each in names]
+    text = "".join(f"ExecStartPre={start}\n" for start in starts[:-1])
+    Path(f"/etc/systemd/system/{name}.service").write_text(_UNIT.format(
+        starts=f"{text}ExecStart={starts[-1]}", names=" ".join(names), restart=restart))
+    run("systemctl", "daemon-reload")
+    _units.append(f"{name}.service")
+    run("systemctl", "start", f"{name}.service")
+    return f"{name}.service"
+
+
+def image(name: str, *command: str, labels: str = "") -> str:
+    """Builds an image that no other is, which runs the command; its ID."""
+    folder = Path("/run/build")
+    folder.mkdir(exist_ok=True)
+    (folder / "Containerfile").write_text(
+        f"FROM {IMAGE}\nLABEL made={time.monotonic_ns()} {labels}\nCMD {json.dumps(command)}\n")
+    return run("podman", "build", "--quiet", f"--tag={name}", folder).stdout.split()[-1]
+
+
+def running(name: str) -> str:
+    """The ID of the image that a container runs, or ""."""
+    found = run("podman", "container", "inspect", "--format={{.State.Running}} {{.Image}}", name,
+                check=False).stdout.split()
+    return found[1] if found[:1] == ["true"] else ""
+
+
+def starts(client: Client, name: str) -> int:
+    """How often a container of that name was started."""
+    return len(client.history("type=container", f"container={name}", "event=start"))
+
+
+def outcomes(client: Client, service: str) -> list[Event]:
+    """What was published of a unit."""
+    return client.history("type=system", "event=auto-update", f"name={service}")
+
+
+def results(client: Client, service: str) -> list[str]:
+    """In short."""
+    return [event.details["result"] for event in outcomes(client, service)]
+
+
+def ended(client: Client, service: str, count: int = 1) -> Event:
+    """The outcome with that number, when it is there."""
+    try:
+        wait_until(lambda: len(outcomes(client, service)) >= count, f"outcome {count}", 40)
+    except DeadlinePassed as passed:
+        said = run("journalctl", "--no-pager", "--lines=60", f"--unit={DAEMON}",
+                   f"--unit={service}").stdout
+        raise AssertionError(f"{passed} of {service}\n{said}") from passed
+    return outcomes(client, service)[count - 1]
+
+
+def prepare() -> Client:
+    """The recorder runs, and of the units of other tests none."""
+    run("systemctl", "stop", DAEMON, *_units)
+    run("systemctl", "reset-failed")
+    _units.clear()
+    if run("podman", "image", "exists", IMAGE, check=False).returncode != 0:
+        Podman()
+    Unit().ctl("start")
+    return Unit().client()
+
+
+def update_phase() -> str:
+    """Of the update under way, as it would be gone on with."""
+    return json.loads(STATE.read_text()).get("update", {}).get("phase", "")
