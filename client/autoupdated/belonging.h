@@ -5,6 +5,7 @@
  * Whether a unit runs a container. The label that says so proves nothing: an image brings labels,
  * and one that names sshd.service must not restart that. A unit runs what is in its control group,
  * which the kernel knows: there is the container's conmon, where "podman run" stood in the unit.
+ * Podman leaves it there whatever --cgroups= says, since it sees that systemd has started it.
  */
 
 #include <stdbool.h>

@@ -60,6 +60,13 @@ int unit_plan_add(UnitPlan *u, const Change *change)
         return 0;
 }
 
+void unit_plan_drop(UnitPlan *u, size_t i)
+{
+        change_done(&u->changes[i]);
+        memmove(&u->changes[i], &u->changes[i + 1], (u->n - i - 1) * sizeof(Change));
+        u->n--;
+}
+
 static int unit_of(Plan *p, const char *name, UnitPlan **ret)
 {
         UnitPlan *grown;

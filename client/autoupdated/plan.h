@@ -47,3 +47,5 @@ void unit_plan_done(UnitPlan *u);
 
 /* Adds a copy. */
 int unit_plan_add(UnitPlan *u, const Change *change);
+
+void unit_plan_drop(UnitPlan *u, size_t i);

@@ -135,47 +135,48 @@ static const char *why_not_now(Round *round, const UnitPlan *unit)
 
 /* ---- one unit after the other ---- */
 
-/* Whether the unit runs all the containers whose labels name it. Those that it does not run are
- * told, and a unit that is named by one of them is left alone. */
-static int check_belonging(Round *round, const UnitPlan *unit, const Inspection *inspection,
-                           bool *ret_proved)
+static int tell_stranger(Round *round, const UnitPlan *unit, const Change *change)
 {
-        bool proved = true;
-        int r = 0;
+        _cleanup_free_ char *error = NULL;
 
-        for (size_t i = 0; r >= 0 && i < unit->n; i++) {
-                const Change *change = &unit->changes[i];
-                const Inspected *namer = inspection_find(inspection, change->namer_id);
-                _cleanup_free_ char *error = NULL;
-
-                if (!namer || !namer->running) {
-                        proved = false; /* it is gone meanwhile, of which an event tells */
-                        continue;
-                }
-                if (belonging_is_proved(namer->conmon, unit->unit, round->desk->user))
-                        continue;
-                proved = false;
-                if (asprintf(&error,
-                             "the container is not run by the unit %s, which its label " LABEL_UNIT
-                             " names",
-                             unit->unit) < 0) {
-                        error = NULL;
-                        return -ENOMEM;
-                }
-                say_warning("%s is not restarted for the container %s: %s.", unit->unit,
-                            change->container, error);
-                r = tell(round, unit, change, OUTCOME_FAILED, TOLD_STRANGER, error);
+        if (asprintf(&error,
+                     "the container is not run by the unit %s, which its label " LABEL_UNIT
+                     " names",
+                     unit->unit) < 0) {
+                error = NULL;
+                return -ENOMEM;
         }
-        *ret_proved = proved;
-        return r;
+        say_warning("%s is not restarted for the container %s: %s.", unit->unit, change->container,
+                    error);
+        return tell(round, unit, change, OUTCOME_FAILED, TOLD_STRANGER, error);
+}
+
+/* Leaves those containers in the plan that the unit runs. Those that only say so are told, and
+ * change nothing for the others. */
+static int drop_strangers(Round *round, UnitPlan *unit, const Inspection *inspection)
+{
+        for (size_t i = unit->n; i > 0; i--) {
+                const Change *change = &unit->changes[i - 1];
+                const Inspected *namer = inspection_find(inspection, change->namer_id);
+                int r = 0;
+
+                if (namer && namer->running) {
+                        if (belonging_is_proved(namer->conmon, unit->unit, round->desk->user))
+                                continue;
+                        r = tell_stranger(round, unit, change);
+                }
+                unit_plan_drop(unit, i - 1); /* or it has gone meanwhile */
+                if (r < 0)
+                        return r;
+        }
+        return 0;
 }
 
 static void on_inspected(Engine *e, int result, const Inspection *inspection, void *userdata)
 {
         Round *round = userdata;
-        const UnitPlan *unit = &round->plan.units[round->next];
+        UnitPlan *unit = &round->plan.units[round->next];
         const char *reason;
-        bool proved;
         int r;
 
         if (result < 0) {
@@ -183,8 +184,8 @@ static void on_inspected(Engine *e, int result, const Inspection *inspection, vo
                 end(round, result, NULL);
                 return;
         }
-        r = check_belonging(round, unit, inspection, &proved);
-        if (r >= 0 && proved) {
+        r = drop_strangers(round, unit, inspection);
+        if (r >= 0 && unit->n > 0) {
                 reason = why_not_now(round, unit);
                 if (!reason) {
                         end(round, 0, unit);

@@ -68,8 +68,8 @@ _cevctl_after_equals() {
 }
 
 _cevctl_words() {
-    local commands="events query show wait timeline exit-code emit export import cursor trigger"
-    commands+=" status verify version help"
+    local commands="events query show wait timeline auto-update exit-code emit export import cursor"
+    commands+=" trigger status verify version help"
     local common="--user --system --json --help"
 
     case $1 in

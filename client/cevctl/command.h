@@ -102,6 +102,7 @@ extern const Command command_show;
 extern const Command command_exit_code;
 extern const Command command_emit;
 extern const Command command_timeline;
+extern const Command command_auto_update;
 extern const Command command_export;
 extern const Command command_import;
 extern const Command command_trigger;

@@ -17,9 +17,10 @@
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 static const Command *const commands[] = {
-        &command_events,    &command_query,  &command_show,   &command_wait,    &command_timeline,
-        &command_exit_code, &command_emit,   &command_export, &command_import,  &command_cursor,
-        &command_trigger,   &command_status, &command_verify, &command_version,
+        &command_events,   &command_query,       &command_show,      &command_wait,
+        &command_timeline, &command_auto_update, &command_exit_code, &command_emit,
+        &command_export,   &command_import,      &command_cursor,    &command_trigger,
+        &command_status,   &command_verify,      &command_version,
 };
 
 static const Command *find_command(const char *name)

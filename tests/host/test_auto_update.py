@@ -6,10 +6,13 @@ Runs inside the machine that support.host boots, once with each broker."""
 
 from __future__ import annotations
 
+import re
+
+from support import machine
 from support.auto_update import Daemon, ended, image, prepare, results, running, starts, unit
 from support.client import wait_until
 from support.guest import run
-from support.tap import equal, main, test
+from support.tap import equal, main, note, test
 
 
 @test
@@ -29,6 +32,10 @@ def a_new_image_restarts_the_unit_once() -> None:
     equal(done.details["container_id"],
           run("podman", "container", "inspect", "--format={{.Id}}", "web").stdout.strip())
     equal((done.name, done.image, done.engine), (service, "localhost/web:latest", "podman"))
+    shown = run("cevctl", "auto-update", user=machine.READER).stdout
+    note(shown)
+    assert re.search(r"^web\.service +web +local +localhost/web:latest +no +updated 2", shown,
+                     re.MULTILINE), shown
 
 
 @test
@@ -105,7 +112,8 @@ def without_rollback_it_stays_as_it_is() -> None:
 @test
 def a_health_check_decides() -> None:
     client = prepare()
-    check = "--health-interval=1s --health-retries=1 --health-cmd='test -e /bin/cat'"
+    check = ("--cgroups=no-conmon --health-interval=1s --health-retries=1 "
+             "--health-cmd='test -e /bin/cat'")
     image("localhost/ill:latest", "sleep", "1000")
     service = unit("ill", image="localhost/ill:latest", options=check)
     Daemon(StableSec="5min", HealthTimeoutSec="5min")

@@ -6,6 +6,8 @@ Runs inside the machine that support.host boots, once with each broker."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from support.auto_update import (Daemon, ended, image, outcomes, prepare, results, running, starts,
                                  unit)
 from support.client import wait_until
@@ -46,12 +48,16 @@ def a_unit_that_does_not_run_the_container_is_left_alone() -> None:
     client = prepare()
     journald = run("systemctl", "show", "--value", "--property=MainPID",
                    "systemd-journald").stdout
-    for name, named in (("evil", "systemd-journald.service"), ("lost", "no-such-unit.service"),
-                        ("rubbish", "../$(reboot)")):
+    image("localhost/real:latest", "sleep", "1000")
+    service = unit("real", image="localhost/real:latest")
+    names = {"evil": "systemd-journald.service", "lost": "no-such-unit.service",
+             "rubbish": "../$(reboot)", "guest": service}
+    for name, named in names.items():
         labels = f'io.containers.autoupdate=local PODMAN_SYSTEMD_UNIT="{named}"'
         image(f"localhost/{name}:latest", "sleep", "1000", labels=labels)
         run("podman", "run", "--detach", f"--name={name}", f"localhost/{name}:latest")
         image(f"localhost/{name}:latest", "sleep", "2000", labels=labels)
+    new = image("localhost/real:latest", "sleep", "2000")
     Daemon()
     for named in ("systemd-journald.service", "no-such-unit.service"):
         done = ended(client, named)
@@ -59,12 +65,28 @@ def a_unit_that_does_not_run_the_container_is_left_alone() -> None:
         assert f"not run by the unit {named}" in done.details["error"], done
     equal(run("systemctl", "show", "--value", "--property=MainPID", "systemd-journald").stdout,
           journald)
+    wait_until(lambda: results(client, service)[-1:] == ["updated"], "what it does run")
+    equal((sorted(results(client, service)), running("real")), (["failed", "updated"], new))
     Daemon()    # and that is said once
     run("podman", "tag", IMAGE, "localhost/evil")
     wait_until(lambda: len(outcomes(client, "systemd-journald.service")) == 2, "the next image")
     equal(len(outcomes(client, "no-such-unit.service")), 1)
-    for name in ("evil", "lost", "rubbish"):
+    for name in names:
         run("podman", "rm", "--force", "--time=0", name)
+
+
+@test
+def with_a_control_group_for_the_container_it_is_the_same() -> None:
+    """Podman puts the container elsewhere then, and leaves conmon in the unit."""
+    client = prepare()
+    image("localhost/apart:latest", "sleep", "1000")
+    service = unit("apart", image="localhost/apart:latest", options="--cgroups=enabled",
+                   options_before="--cgroup-manager=systemd")
+    pid = run("podman", "container", "inspect", "--format={{.State.Pid}}", "apart").stdout.strip()
+    assert service not in Path(f"/proc/{pid}/cgroup").read_text()
+    Daemon()
+    new = image("localhost/apart:latest", "sleep", "2000")
+    equal((ended(client, service).details["result"], running("apart")), ("updated", new))
 
 
 @test

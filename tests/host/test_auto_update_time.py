@@ -6,6 +6,7 @@ Runs inside the machine that support.host boots, once with each broker."""
 
 from __future__ import annotations
 
+import json
 import time
 
 from support.auto_update import (DAEMON, Daemon, ended, image, prepare, results, running, unit,
@@ -24,6 +25,10 @@ def a_dry_run_restarts_nothing() -> None:
     new = image("localhost/dry:latest", "sleep", "2000")
     done = ended(client, service)
     equal((done.details["result"], done.details["new_image"]), ("pending", new))
+    shown = json.loads(run("cevctl", "auto-update", "--json").stdout)
+    equal((shown["Unit"], shown["Container"], shown["Policy"], shown["Pending"], shown["Result"],
+           shown["PendingSinceNano"]),
+          (service, "dry", "local", True, "pending", done.time_nsec))
     run("podman", "tag", new, "localhost/dry:latest")
     Daemon(DryRun="yes")
     equal((running("dry"), results(client, service)), (old, ["pending"]))

@@ -40,7 +40,7 @@ ExecStop=/bin/sh -c 'podman stop --ignore --time=0 {names}'
 ExecStopPost=/bin/sh -c 'podman rm --force --ignore --time=0 {names}'
 """
 
-_START = ("/usr/bin/podman run --cgroups=no-conmon --rm --sdnotify={notify} --detach --replace "
+_START = ("/usr/bin/podman {options_before} run --rm --sdnotify={notify} --detach --replace "
           "--name={name} --label=io.containers.autoupdate={policy} {options} {image}")
 
 _units: list[str] = []
@@ -80,11 +80,13 @@ class Daemon:
 
 
 def unit(name: str, *, image: str, policy: str = "local", containers: tuple[str, ...] = (),
-         options: str = "", restart: str = "Restart=no") -> str:
+         options: str = "--cgroups=no-conmon", restart: str = "Restart=no",
+         options_before: str = "") -> str:
     """A started service of containers with the labels: of one that is called as the unit, or of
     several."""
     names = containers or (name,)
     starts = [_START.format(name=each, policy=policy, image=image, options=options,
+                            options_before=options_before,
                             notify="conmon" if each == names[-1] else "ignore") for each in names]
     text = "".join(f"ExecStartPre={start}\n" for start in starts[:-1])
     Path(f"/etc/systemd/system/{name}.service").write_text(_UNIT.format(
