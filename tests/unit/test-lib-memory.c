@@ -44,7 +44,8 @@ WRAP(void *, NULL, reallocarray, (void *old, size_t n, size_t size), old, n, siz
 WRAP(char *, NULL, strdup, (const char *string), string)
 WRAP(char *, NULL, strndup, (const char *string, size_t n), string, n)
 WRAP(int, -1, vasprintf, (char **ret, const char *format, va_list args), ret, format, args)
-WRAP(FILE *, NULL, open_memstream, (char **text, size_t *size), text, size)
+WRAP(FILE *, NULL, fopencookie, (void *cookie, const char *mode, cookie_io_functions_t functions),
+     cookie, mode, functions)
 WRAP(struct json_object *, NULL, json_object_new_boolean, (json_bool value), value)
 WRAP(struct json_object *, NULL, json_object_new_int, (int32_t value), value)
 WRAP(struct json_object *, NULL, json_object_new_int64, (int64_t value), value)
