@@ -24,6 +24,7 @@ struct json_object;
 
 /* Where an exit code is known from. */
 #define EVIDENCE_EXIT_FILE "exit-file" /* what conmon wrote when the process ended */
+#define EVIDENCE_PROCESS   "process"   /* what the kernel says of the process that ended */
 #define EVIDENCE_EVENT     "event"     /* the engine's own event has it */
 #define EVIDENCE_INFERRED  "inferred"  /* it can be proved from other events of the engine */
 

@@ -56,6 +56,7 @@ struct ConmonFolder {
 
         /* Of a session. */
         bool started, exited, ended; /* each was told */
+        bool is_proved;              /* the process is the session's */
         sd_event_source *process;    /* owned: its pidfd */
         void *follower;              /* weak: who made it */
 

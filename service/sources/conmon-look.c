@@ -339,7 +339,7 @@ static void on_exit_file(ConmonLook *look, ConmonFolder *folder, int fd, const c
         if (!read_exit(look, folder, fd))
                 return;
         conmon_session_started(look, session);
-        conmon_session_ended(look, session);
+        conmon_session_missed(look, session);
 }
 
 void conmon_look_came(ConmonLook *look, ConmonFolder *folder, const char *name, bool is_folder)

@@ -5,11 +5,11 @@
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "sources/conmon-file.h"
+#include "sources/conmon-process.h"
 
 /* Behind inotify: an exit file is better than an end. */
 #define PROCESS_PRIORITY (SD_EVENT_PRIORITY_IMPORTANT + 1)
@@ -56,56 +56,58 @@ static void stop_following(ConmonLook *look, ConmonFolder *session)
         look->n_processes--;
 }
 
-void conmon_session_ended(ConmonLook *look, ConmonFolder *session)
+/* With which code, or CONMON_CODE_UNKNOWN. */
+static void ended(ConmonLook *look, ConmonFolder *session, int32_t code)
 {
         stop_following(look, session);
         if (session->ended || session->exited)
                 return;
 
         session->ended = true;
-        look->listener.process_ended(conmon_container_of(session)->name, session->name,
+        look->listener.process_ended(conmon_container_of(session)->name, session->name, code,
                                      look->listener.userdata);
+}
+
+/* As far as the kernel says it. Returns 0 or -EAGAIN, else it says nothing. */
+static int code_of(const ConmonFolder *session, int32_t *ret)
+{
+        if (!session->process || !session->is_proved)
+                return -ESRCH;
+        return conmon_process_code(sd_event_source_get_io_fd(session->process), ret);
 }
 
 static int on_process(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
         ConmonFolder *session = userdata;
+        int32_t code = CONMON_CODE_UNKNOWN;
 
-        conmon_session_ended(session->follower, session);
+        (void)code_of(session, &code);
+        ended(session->follower, session, code);
         return 0;
 }
 
-static int open_process(int fd)
-{
-        pid_t pid;
-        int r;
-
-        r = conmon_file_read_pid(fd, "exec_pid", &pid);
-        if (r < 0)
-                return r;
-        r = (int)syscall(SYS_pidfd_open, pid, 0);
-        return r < 0 ? -errno : r;
-}
-
 /*
- * A number may have been given to another process meanwhile: then the end of that one is told,
- * later than it was, and nothing hangs on it but when a code is given up.
+ * Of a process that is not proved to be the session's nothing is told but its end: if it was
+ * another one, later than it was, and nothing hangs on it but when a code is given up.
  */
 void conmon_session_follow(ConmonLook *look, ConmonFolder *session, int fd)
 {
         _cleanup_close_ int process = -1;
+        bool is_proved = false;
 
         if (session->process || session->ended || session->exited ||
             look->n_processes >= look->processes_max)
                 return;
-        process = open_process(fd);
+        process = conmon_process_open(fd, session->name, &is_proved);
         if (process == -ESRCH)
-                conmon_session_ended(look, session);
-        if (process < 0 || sd_event_add_io(look->loop, &session->process, process, EPOLLIN,
-                                           on_process, session) < 0)
+                ended(look, session, CONMON_CODE_UNKNOWN);
+        /* EPOLLHUP, which is when there is a code, need not be asked for. */
+        if (process < 0 || sd_event_add_io(look->loop, &session->process, process,
+                                           is_proved ? 0 : EPOLLIN, on_process, session) < 0)
                 return;
 
         session->follower = look;
+        session->is_proved = is_proved;
         look->n_processes++;
         TAKE_FD(process);
         if (sd_event_source_set_io_fd_own(session->process, true) < 0 ||
@@ -134,8 +136,24 @@ int conmon_session_read_exit(ConmonLook *look, ConmonFolder *session, int fd)
         return 0;
 }
 
+void conmon_session_missed(ConmonLook *look, ConmonFolder *session)
+{
+        int32_t code = CONMON_CODE_UNKNOWN;
+
+        if (session->exited)
+                return;
+        (void)code_of(session, &code);
+        ended(look, session, code);
+        look->listener.exit_missed(conmon_container_of(session)->name, session->name,
+                                   look->listener.userdata);
+}
+
 void conmon_session_gone(ConmonLook *look, ConmonFolder *session)
 {
+        int32_t code;
+
+        if (code_of(session, &code) >= 0)
+                ended(look, session, code);
         stop_following(look, session);
         look->listener.gone(conmon_container_of(session)->name, session->name,
                             look->listener.userdata);

@@ -19,8 +19,8 @@ void conmon_session_follow(ConmonLook *look, ConmonFolder *session, int fd);
  * conmon_file_read_code(). */
 int conmon_session_read_exit(ConmonLook *look, ConmonFolder *session, int fd);
 
-/* It ended, whatever its exit file said. */
-void conmon_session_ended(ConmonLook *look, ConmonFolder *session);
+/* It ended, and its exit file is gone before it was read: what is known of the process counts. */
+void conmon_session_missed(ConmonLook *look, ConmonFolder *session);
 
 void conmon_session_gone(ConmonLook *look, ConmonFolder *session);
 

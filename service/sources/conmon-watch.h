@@ -47,8 +47,13 @@ typedef struct ConmonListener {
         void (*exited)(const char *container, const char *session, int32_t code, uint64_t time_nsec,
                        void *userdata);
 
-        /* Its process ended, and an exit file may or may not come. Not told behind exited(). */
-        void (*process_ended)(const char *container, const char *session, void *userdata);
+        /* Its process ended, with that code or CONMON_CODE_UNKNOWN, and an exit file may or may not
+         * come. Once for a session, and not behind exited(). */
+        void (*process_ended)(const char *container, const char *session, int32_t code,
+                              void *userdata);
+
+        /* Its exit file was there, and gone before it was read: behind process_ended(). */
+        void (*exit_missed)(const char *container, const char *session, void *userdata);
 
         /*
          * Its folder is gone; whether exec_pid was ever seen is the receiver's knowledge from

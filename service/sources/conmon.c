@@ -302,11 +302,20 @@ static void on_exited(const char *container, const char *session, int32_t code, 
         look(conmon);
 }
 
-static void on_process_ended(const char *container, const char *session, void *userdata)
+static void on_process_ended(const char *container, const char *session, int32_t code,
+                             void *userdata)
 {
         const Conmon *conmon = userdata;
 
-        podman_execs_process_ended(conmon->execs, container, session);
+        podman_execs_process_ended(conmon->execs, container, session, code);
+}
+
+static void on_exit_missed(const char *container, const char *session, void *userdata)
+{
+        Conmon *conmon = userdata;
+
+        podman_execs_exit_missed(conmon->execs, container, session);
+        look(conmon);
 }
 
 static void on_gone(const char *container, const char *session, void *userdata)
@@ -474,6 +483,7 @@ static int add_watch(Conmon *conmon, const ConmonOptions *options, int kept_fd)
                                           .started = on_started,
                                           .exited = on_exited,
                                           .process_ended = on_process_ended,
+                                          .exit_missed = on_exit_missed,
                                           .gone = on_gone,
                                           .container_exited = on_container_exited,
                                           .container_gone = on_container_gone,

@@ -141,6 +141,7 @@ int exec_container_add(ExecContainer *container, const char *id, Exec **ret)
         if (!exec)
                 return -ENOMEM;
         exec->container = container;
+        exec->process_code = -1;
         exec->id = strdup(id);
         if (!exec->id)
                 return -ENOMEM;

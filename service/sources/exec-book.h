@@ -39,9 +39,12 @@ typedef struct Exec {
         bool holds_start;    /* that one is not given up yet, though the end is told */
         bool started;        /* conmon ran it */
         bool process_ended;
-        bool gone;     /* its folder is */
-        bool ended;    /* with a code that conmon wrote */
-        bool inferred; /* with a code that follows from what Podman says */
+        int32_t process_code;  /* as the kernel says; less than 0: it does not */
+        uint64_t process_nsec; /* when that was noticed */
+        bool gone;             /* its folder is */
+        bool ended;            /* with a code that conmon wrote, or */
+        bool by_process;       /* that of the process, noticed at "end_nsec" or earlier */
+        bool inferred;         /* with a code that follows from what Podman says */
         bool health_check;
         bool was_put_off;     /* until more is known of its container */
         uint64_t health_nsec; /* when a health check had a result that may be its; 0: never */

@@ -185,11 +185,17 @@ static void tell(PodmanExecs *execs, Exec *exec, const char *evidence, const cha
         wait_for(execs, exec, EXEC_REMEMBER_USEC);
 }
 
-/* The code that conmon wrote is told with the start that goes before it. */
+/* With the code that conmon wrote, or that of the process. */
+static void tell_code(PodmanExecs *execs, Exec *exec, const char *reason)
+{
+        tell(execs, exec, exec->by_process ? EVIDENCE_PROCESS : EVIDENCE_EXIT_FILE, reason);
+}
+
+/* Such a code is told with the start that goes before it. */
 static void tell_exit(PodmanExecs *execs, Exec *exec)
 {
         if (!exec->told && exec->ended && exec->start)
-                tell(execs, exec, EVIDENCE_EXIT_FILE, NULL);
+                tell_code(execs, exec, NULL);
 }
 
 /* It is told: one of the starts that could not be placed was its. */
@@ -204,7 +210,7 @@ void podman_execs_offered(PodmanExecs *execs, Exec *exec)
         exec->may_have_start = true;
         if (!exec->ended || exec->told)
                 return;
-        tell(execs, exec, EVIDENCE_EXIT_FILE, NULL);
+        tell_code(execs, exec, NULL);
         if (!exec->told)
                 return;
         exec->holds_start = true;
@@ -386,13 +392,8 @@ void podman_execs_started(PodmanExecs *execs, const char *container, const char 
                 exec->started = true;
 }
 
-void podman_execs_exited(PodmanExecs *execs, const char *container, const char *id, int32_t code,
-                         uint64_t time_nsec)
+static void has_ended(PodmanExecs *execs, Exec *exec, int32_t code, uint64_t time_nsec)
 {
-        Exec *exec = add(execs, container, id);
-
-        if (!exec || exec->told || exec->ended)
-                return;
         exec->started = exec->ended = true;
         exec->code = code;
         exec->end_nsec = time_nsec;
@@ -404,14 +405,45 @@ void podman_execs_exited(PodmanExecs *execs, const char *container, const char *
                 wait_for(execs, exec, EXEC_SETTLE_USEC);
 }
 
-void podman_execs_process_ended(PodmanExecs *execs, const char *container, const char *id)
+/* No exit file will be read any more: of a process that was followed the code is known still. */
+static void take_from_process(PodmanExecs *execs, Exec *exec)
+{
+        if (exec->told || exec->ended || exec->process_code < 0)
+                return;
+        exec->by_process = true;
+        has_ended(execs, exec, exec->process_code, exec->process_nsec);
+}
+
+void podman_execs_exited(PodmanExecs *execs, const char *container, const char *id, int32_t code,
+                         uint64_t time_nsec)
+{
+        Exec *exec = add(execs, container, id);
+
+        if (exec && !exec->told && !exec->ended)
+                has_ended(execs, exec, code, time_nsec);
+}
+
+void podman_execs_process_ended(PodmanExecs *execs, const char *container, const char *id,
+                                int32_t code)
 {
         Exec *exec = find(execs, container, id);
 
         if (!exec || exec->told || exec->ended)
                 return;
         exec->process_ended = true;
+        if (code >= 0) {
+                exec->process_code = code;
+                exec->process_nsec = timestamp_now();
+        }
         wait_for(execs, exec, EXEC_EXIT_FILE_USEC);
+}
+
+void podman_execs_exit_missed(PodmanExecs *execs, const char *container, const char *id)
+{
+        Exec *exec = find(execs, container, id);
+
+        if (exec)
+                take_from_process(execs, exec);
 }
 
 void podman_execs_gone(PodmanExecs *execs, const char *container, const char *id)
@@ -422,6 +454,7 @@ void podman_execs_gone(PodmanExecs *execs, const char *container, const char *id
         if (!exec || exec->gone)
                 return;
         exec->gone = true;
+        take_from_process(execs, exec);
         if (!exec->told && !exec->ended)
                 wait_for(execs, exec, EXEC_GONE_USEC);
 }
@@ -446,7 +479,7 @@ void podman_execs_container_ended(PodmanExecs *execs, const char *id)
         const ExecContainer *container = exec_book_container(&execs->book, execs->uid, id);
 
         for (size_t i = 0; container && i < container->n_execs; i++)
-                podman_execs_process_ended(execs, id, container->execs[i]->id);
+                podman_execs_process_ended(execs, id, container->execs[i]->id, -1);
 }
 
 /* ---- decisions ---- */
@@ -469,10 +502,12 @@ static bool decide(PodmanExecs *execs, Exec *exec)
         }
         if (exec->told)
                 return !exec->recorded;
+        take_from_process(execs, exec);
+        if (exec->told)
+                return true;
         if (exec->ended) {
                 exec->health_check = is_health_check(exec);
-                tell(execs, exec, EVIDENCE_EXIT_FILE,
-                     exec->health_check ? REASON_HEALTH_CHECK : NULL);
+                tell_code(execs, exec, exec->health_check ? REASON_HEALTH_CHECK : NULL);
                 place_start(exec);
                 return true;
         }

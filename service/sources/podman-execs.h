@@ -7,8 +7,8 @@
  *
  * conmon's exit file has both and comes first: it counts, and Podman's words about the same ending
  * (up to two, without an ID) are left out (sources/podman-verdict.h). A file that nobody could read
- * in the moment that it was there leaves the session without a code, unless Podman's word can only
- * be about this one.
+ * in the moment that it was there leaves the session without a code, unless its process was
+ * followed and the kernel says it, or Podman's word can only be about this one.
  *
  * What this rests on: Podman starts the sessions of a container one after the other, under its
  * lock: it makes the folder, lets conmon start, and writes "exec" before the next one's folder is
@@ -89,7 +89,10 @@ void podman_execs_made(PodmanExecs *execs, const char *container, const char *id
 void podman_execs_started(PodmanExecs *execs, const char *container, const char *id);
 void podman_execs_exited(PodmanExecs *execs, const char *container, const char *id, int32_t code,
                          uint64_t time_nsec);
-void podman_execs_process_ended(PodmanExecs *execs, const char *container, const char *id);
+/* With that code, or less than 0. */
+void podman_execs_process_ended(PodmanExecs *execs, const char *container, const char *id,
+                                int32_t code);
+void podman_execs_exit_missed(PodmanExecs *execs, const char *container, const char *id);
 void podman_execs_gone(PodmanExecs *execs, const char *container, const char *id);
 
 /* Sessions may have come and gone unseen. */

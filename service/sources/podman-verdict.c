@@ -221,6 +221,18 @@ static void apply_start(PodmanExecs *execs, Exec *exec, Event *event)
 
 /* ---- "exec_died" ---- */
 
+/* Nobody says when a process ended, but that it was noticed. */
+static uint64_t earliest_end(const Exec *exec)
+{
+        return exec->by_process ? exec->birth_nsec : exec->end_nsec;
+}
+
+/* When conmon was killed the code is known of the process, and Podman says that it is not. */
+static bool is_word_of(const Exec *exec, int32_t code)
+{
+        return exec->code == code || (exec->by_process && code < 0);
+}
+
 /* The session whose code conmon told, and of which this is Podman's word; the one with the fewest.
  */
 static Exec *explained_by(const ExecContainer *container, const EventFields *event)
@@ -236,7 +248,8 @@ static Exec *explained_by(const ExecContainer *container, const EventFields *eve
                         continue;
                 }
                 if ((!exec->ended && !exec->told) || exec->n_words >= EXEC_WORDS_MAX ||
-                    exec->code != event->exit_code || exec->end_nsec > event->time_nsec + TICK_NSEC)
+                    !is_word_of(exec, event->exit_code) ||
+                    earliest_end(exec) > event->time_nsec + TICK_NSEC)
                         continue;
                 if (!found || exec->n_words < found->n_words)
                         found = exec;

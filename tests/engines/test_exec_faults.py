@@ -21,7 +21,7 @@ from support.bus import Bus
 from support.client import Client, Event, wait_until
 from support.conmon_truth import Truth
 from support.execs import (NO_SUCH_EXEC, UNKNOWN, Execs, answer, check_history, check_signals, ends,
-                           once_each, process_of)
+                           kernel_keeps_codes, once_each, pidfds, process_of, wait_for)
 from support.podman import Podman
 from support.service import Service
 from support.tap import equal, main, note, patience, skip, test
@@ -36,10 +36,10 @@ Scene = tuple[Podman, Truth, Service, Client]
 
 
 @contextlib.contextmanager
-def scene() -> Iterator[Scene]:
+def scene(**podman_options: str) -> Iterator[Scene]:
     """A Podman that tells the truth, and a service that listens."""
     truth = Truth()
-    with Bus() as bus, Podman(conmon=truth.conmon) as podman, \
+    with Bus() as bus, Podman(conmon=truth.conmon, **podman_options) as podman, \
             Service(bus, podman=podman) as service:
         yield podman, truth, service, bus.client()
 
@@ -162,8 +162,52 @@ def a_front_end_that_is_killed_at_any_moment_makes_no_code_wrong() -> None:
         assert seen["right"], seen
 
 
+@test(each=["file", "none"], deadline=120)
+def the_codes_of_what_it_slept_through_are_known(logger: str) -> None:
+    """It is stopped while sessions end that it knows to run, until all that they left is gone."""
+    if not kernel_keeps_codes():
+        skip("this kernel does not keep how a process ended")
+    with scene(logger=logger) as (podman, truth, service, client):
+        heard = client.listen()
+        execs = Execs(podman, truth, "c1", SEED)
+        held = [execs.held() for _ in range(4)]
+        detached = [execs.held_detached() for _ in range(4)]
+        with_terminal = execs.make_held()
+        terminal = podman.begin("exec", "-t", "c1", *with_terminal.words)
+        wait_for(lambda: execs.has_run(with_terminal), "the one with a terminal")
+        sessions = truth.sessions()
+        wait_until(lambda: pidfds(service.pid) == len(execs.ran), "a descriptor of each")
+        equal({answer(client, sessions[item.tag].id) for item in execs.ran},
+              {f"{ERROR}.ExecRunning"})
+
+        service.signal(signal.SIGSTOP)
+        try:
+            killed = detached.pop()
+            process = sessions[killed.tag].folder / "exec_pid"
+            os.kill(int(process.read_text()), signal.SIGKILL)
+            for item in (with_terminal, *detached, *(item for item, _ in held)):
+                execs.release(item)
+            equal([front.wait(patience(30)) for _, front in held],
+                  [item.code for item, _ in held], "what podman itself says")
+            equal(terminal.wait(patience(30)), with_terminal.code)
+            folders = [sessions[item.tag].folder for item in execs.ran]
+            wait_for(lambda: not any(folder.exists() for folder in folders),
+                     "Podman to remove what is left of them")
+        finally:
+            service.signal(signal.SIGCONT)
+
+        codes = {**execs.codes(), sessions[killed.tag].id: KILLED}
+        died = check_signals(heard, codes)
+        equal({event.details.get("evidence") for event in died}, {"process"})
+        equal(check_history(client, codes), died)
+        equal(pidfds(service.pid), 0, "descriptors that are left")
+        service.restart()
+        equal({exec_id: answer(client, exec_id) for exec_id in codes}, codes)
+
+
 @test(each=["attached", "detached"], deadline=120)
-def a_conmon_that_is_killed_leaves_a_code_that_nobody_knows(how: str) -> None:
+def a_conmon_that_is_killed_leaves_a_code_that_podman_does_not_know(how: str) -> None:
+    """Nor do we, unless its command was seen to end, by a kernel that tells more than that."""
     with scene() as (podman, truth, service, client):
         heard = client.listen()
         execs = Execs(podman, truth, "c1", SEED)
@@ -172,6 +216,7 @@ def a_conmon_that_is_killed_leaves_a_code_that_nobody_knows(how: str) -> None:
         else:
             item, front = execs.held_detached(code=5), None
         session = truth.session(item.tag).id
+        code = 5 if how == "detached" and kernel_keeps_codes() else UNKNOWN
         os.kill(process_of(session), signal.SIGKILL)
         if front:
             # Podman waits for an exit file for five seconds, and gives up.
@@ -180,7 +225,7 @@ def a_conmon_that_is_killed_leaves_a_code_that_nobody_knows(how: str) -> None:
             # The command goes on, and ends with nobody there to ask for its status.
             equal(answer(client, session), f"{ERROR}.ExecRunning")
             execs.release(item)
-        wait_until(lambda: answer(client, session) == UNKNOWN, "an end of unknown code", 30)
+        wait_until(lambda: answer(client, session) == code, f"{code} for an answer", 30)
         # Another begins and ends: nothing of the first is taken for something of that.
         other = execs.attached()
         other_session = truth.session(other.tag).id
@@ -193,10 +238,10 @@ def a_conmon_that_is_killed_leaves_a_code_that_nobody_knows(how: str) -> None:
                     for event in ends(events)}
             equal(len(died), len(ends(events)), "ends")
             # -1 is the engine's own word for a code that it does not know.
-            assert died.pop(session) in (None, -1), died
+            assert died.pop(session) in ((None, -1) if code == UNKNOWN else (code,)), died
             equal(died, {other_session: other.code})
         service.restart()
-        equal((answer(client, session), answer(client, other_session)), (UNKNOWN, other.code))
+        equal((answer(client, session), answer(client, other_session)), (code, other.code))
 
 
 @test(deadline=120)

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import itertools
 import random
+import tempfile
 import threading
 import time
 from collections import Counter
+from pathlib import Path
 
 import dbus
 from support.client import wait_until
+from support.execs import kernel_keeps_codes, pidfds
 from support.guest import Exec, Podman, Unit, podman_on_journald
-from support.tap import equal, main, note, test
+from support.tap import equal, main, note, skip, test
 
 ERROR = "org.containers.Events.Error"
 KILLS = 10
@@ -103,6 +106,36 @@ def killed_during_execs_it_tells_the_code_or_that_it_is_not_known() -> None:
           Counter(done.id for done in execs), "whose ends were told")
     # It is down for a second each time; what it cannot see then, the journal has.
     assert len(unknown) <= 0.1 * len(execs), f"{len(unknown)} of {len(execs)}"
+
+
+@test(deadline=90)
+def held_up_it_tells_the_codes_of_what_it_saw_begin() -> None:
+    """It is stopped until what they left is gone; what it may do under its unit is enough."""
+    if not kernel_keeps_codes():
+        skip("this kernel does not keep how a process ended")
+    service, podman = Unit(), Podman()
+    client = service.client()
+    client.query()
+    with tempfile.TemporaryDirectory() as gate:
+        container = podman.run("c3", "sleep", "600", options=("--volume", f"{gate}:/gate"))
+        running = [podman.start_exec("c3", "until [ -e /gate/open ]; do sleep 0.02; done; "
+                                     f"exit {code}", code) for code in (0, 7, 255)]
+        wait_until(lambda: pidfds(service.pid) == len(running), "a descriptor of each")
+        service.ctl("kill", "--kill-whom=main", "--signal=STOP")
+        try:
+            (Path(gate) / "open").touch()
+            execs = [run.wait() for run in running]
+            storage = Path("/var/lib/containers/storage")
+            folders = f"*-containers/{container}/userdata"
+            wait_until(lambda: not any(list(storage.glob(f"{folders}/{run.id}"))
+                                       for run in running), "Podman to remove what is left of them")
+        finally:
+            service.ctl("kill", "--kill-whom=main", "--signal=CONT")
+        podman.rm("c3")
+    wait_until(lambda: client.history(f"container={container}", "event=remove"), "the end")
+    equal([answer(client, done.id) for done in execs], [done.code for done in execs])
+    ends = client.history(f"container={container}", "event=exec_died")
+    equal([end.details.get("evidence") for end in ends], ["process"] * len(execs))
 
 
 @test

@@ -21,8 +21,8 @@ TRIGGERD = "containers-events-triggerd.service"
 
 # Ten times the exposure that systemd-analyze finds. What is left is the one capability and that it
 # is ambient, that it counts for all users' files, AF_UNIX for the bus, the root directory, a
-# device that ProtectClock= opens, and /proc/sys.
-EXPOSURE = 6
+# device that ProtectClock= opens, /proc/sys, and the command lines of others in /proc.
+EXPOSURE = 8
 
 # AF_UNIX, the root directory, a device that ProtectClock= opens, /proc/sys, and the group that reads
 # the journal.

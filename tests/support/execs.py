@@ -15,6 +15,8 @@
 
     check_signals(heard, codes)     # each is signalled once, with its ID and code
     check_history(client, codes)    # each is in the history once
+    kernel_keeps_codes()            # whether it says how a process ended that was not our child
+    pidfds(service.pid)             # how many processes it holds
     answers(client, codes)          # Counter of "right", "unknown", "no such exec", anything else
 
 The code is what the command says; which session the command was of is told by support.conmon_truth.
@@ -23,10 +25,12 @@ Some take less than a millisecond, some a while; the codes are from 0 to 255.
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import json
 import os
 import random
+import struct
 import subprocess
 import threading
 import time
@@ -216,6 +220,27 @@ def answers(client: Client, codes: dict[str, int], digits: int = 64) -> Counter:
             said, f"{exec_id}: {said}, not {code}")
 
     return Counter(verdict(exec_id, code) for exec_id, code in codes.items())
+
+
+def kernel_keeps_codes() -> bool:
+    """Whether a pidfd tells the code when the process is gone: since Linux 6.15."""
+    process = subprocess.Popen(["true"])
+    pidfd = os.pidfd_open(process.pid)
+    try:
+        process.wait()
+        # PIDFD_GET_INFO, struct pidfd_info with PIDFD_INFO_EXIT as its mask.
+        said = fcntl.ioctl(pidfd, 0xC040FF0B, struct.pack("Q56x", 8))
+        return bool(struct.unpack_from("Q", said)[0] & 8)
+    except OSError:
+        return False
+    finally:
+        os.close(pidfd)
+
+
+def pidfds(pid: int) -> int:
+    """How many processes a process holds."""
+    folder = f"/proc/{pid}/fd"
+    return sum(os.readlink(f"{folder}/{fd}") == "anon_inode:[pidfd]" for fd in os.listdir(folder))
 
 
 def process_of(exec_id: str) -> int:

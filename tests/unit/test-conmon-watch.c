@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <sys/inotify.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 
-#include "scratch.h"
+#include "conmon-child.h"
 #include "sources/conmon-folder.h"
 #include "sources/conmon-watch.h"
 #include "tap.h"
@@ -17,7 +15,8 @@
 
 /*
  * Sessions and containers are told as the first digit of their ID: "+c/s" made, "*" was there, "!"
- * started, "=7" exited, "." its process ended, "-" gone; a container "@c=7" or "@c=137oom", "-c";
+ * started, "=7" exited, "." its process ended, ".=7" with a code, "~" its file was missed, "-"
+ * gone; a container "@c=7" or "@c=137oom", "-c";
  * "?" missed, "X" failed.
  */
 typedef struct Scene {
@@ -63,9 +62,18 @@ static void on_exited(const char *container, const char *session, int32_t code, 
         add(userdata, "%c/%c=%d", *container, *session, code);
 }
 
-static void on_process_ended(const char *container, const char *session, void *userdata)
+static void on_process_ended(const char *container, const char *session, int32_t code,
+                             void *userdata)
 {
-        add(userdata, ".%c/%c", *container, *session);
+        if (code == CONMON_CODE_UNKNOWN)
+                add(userdata, ".%c/%c", *container, *session);
+        else
+                add(userdata, ".%c/%c=%d", *container, *session, code);
+}
+
+static void on_exit_missed(const char *container, const char *session, void *userdata)
+{
+        add(userdata, "~%c/%c", *container, *session);
 }
 
 static void on_gone(const char *container, const char *session, void *userdata)
@@ -203,6 +211,7 @@ static void scene_start(Scene *scene, int kept_fd)
                 .started = on_started,
                 .exited = on_exited,
                 .process_ended = on_process_ended,
+                .exit_missed = on_exit_missed,
                 .gone = on_gone,
                 .container_exited = on_container_exited,
                 .container_gone = on_container_gone,
@@ -358,7 +367,8 @@ static void test_what_it_hears_too_late(void)
         start_session("c", "5", "1");
         end_session("c", "5", "4");
         must(unlink(path_of("storage/overlay-containers/%%c/userdata/%%5/exit/%%c")) == 0);
-        tap_eq_str(told(scene), "!c/5 .c/5", "the file is gone: it ended, with what is not known");
+        tap_eq_str(told(scene), "!c/5 .c/5 ~c/5",
+                   "the file is gone: it ended, with what is not known");
         remove_session("c", "5");
         tap_eq_str(told(scene), "-c/5", "and its folder");
 }
@@ -654,6 +664,67 @@ static void test_a_process_that_ends(void)
         tap_eq_str(told(scene), "+c/7 !c/7 .c/7", "one that ended before we looked");
 }
 
+static Child run_child(const char *c, const char *s, const char *how)
+{
+        Child child = child_start(
+                path_of("storage/overlay-containers/%%%s/userdata/%%%s/exec_pid", c, s), how);
+        char pid[32];
+
+        snprintf(pid, sizeof(pid), "%d", child.process);
+        start_session(c, s, pid);
+        return child;
+}
+
+static void remove_exit(const char *c, const char *s)
+{
+        must(unlink(path_of("storage/overlay-containers/%%%s/userdata/%%%s/exit/%%%s", c, s, c)) ==
+             0);
+}
+
+static void test_a_process_whose_file_is_missed(void)
+{
+        _scene_ Scene *scene = scene_enter();
+        Child children[4];
+
+        make_storage();
+        make_container("c");
+        scene_start(scene, -1);
+        for (int i = 0; i < 4; i++) {
+                const char name[2] = { (char)('5' + i), '\0' };
+
+                make_session("c", name);
+                children[i] = run_child("c", name, name);
+        }
+        tap_ok(strstr(told(scene), "!c/8"), "they run");
+
+        child_reap(children);
+        end_session("c", "5", "5");
+        remove_exit("c", "5");
+        if (!strstr(told(scene), ".c/5=5 ~c/5")) {
+                for (int i = 1; i < 4; i++)
+                        child_reap(children + i);
+                tap_skip("the kernel does not say how a process ended");
+                return;
+        }
+        tap_ok(true, "the file was there, and the process had that code");
+
+        child_reap(children + 1);
+        remove_session("c", "6");
+        tap_eq_str(drained(scene), ".c/6=6 -c/6", "nobody saw a file");
+
+        child_end(children + 2);
+        tap_ok(!is_told(scene, ".c/7"), "conmon does not know that it has ended");
+        child_reap(children + 2);
+        tap_ok(is_told(scene, ".c/7=7"), "there may be a file soon");
+        end_session("c", "7", "8");
+        tap_eq_str(told(scene), "c/7=8", "and what is in it counts");
+
+        remove_session("c", "8");
+        tap_eq_str(told(scene), "-c/8", "one that is gone and goes on has no code");
+        child_reap(children + 3);
+        tap_eq_str(told(scene), "", "nor later");
+}
+
 static void test_processes_that_cannot_be(void)
 {
         static const char *const pids[] = { "", "0", "-1", "x", "2147483647", "99999999999" };
@@ -763,7 +834,7 @@ static void test_a_folder_that_becomes_a_link(void)
         end_session("c", "5", "7");
         must(rename(path_of(session), path_of("%%5")) == 0);
         must(symlink("../../../../elsewhere", path_of(session)) == 0);
-        tap_eq_str(told(scene), "!c/5 .c/5 -c/5", "nobody is led to another's file");
+        tap_eq_str(told(scene), "!c/5 .c/5 ~c/5 -c/5", "nobody is led to another's file");
 }
 
 /* A folder that is two in the tree. */
@@ -1075,8 +1146,10 @@ static void test_one_who_talks_without_an_end(void)
         tap_ok(is_told(scene, "c/5=3"), "and what counts is heard");
 }
 
-int main(void)
+int main(int argc, char *argv[])
 {
+        child_main(argc, argv);
+
         test_paths_that_cannot_be();
         test_a_session();
         test_all_at_once();
@@ -1091,6 +1164,7 @@ int main(void)
         test_folders_that_move();
         test_a_name_that_is_used_again();
         test_a_process_that_ends();
+        test_a_process_whose_file_is_missed();
         test_processes_that_cannot_be();
         test_hostile_files();
         test_hostile_folders();

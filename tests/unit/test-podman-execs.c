@@ -47,6 +47,10 @@ static const char *full_id(char letter)
 static void note(Scene *scene, const EventFields *event)
 {
         _cleanup_free_ char *before = scene->told;
+        const char *sign = !event->evidence                           ? ""
+                           : strcmp(event->evidence, "inferred") == 0 ? "?"
+                           : strcmp(event->evidence, "process") == 0  ? "#"
+                                                                      : "!";
         char code[16] = "", id[3] = "";
 
         if (event->has_exit_code)
@@ -54,8 +58,7 @@ static void note(Scene *scene, const EventFields *event)
         if (event->exec_id)
                 snprintf(id, sizeof(id), ":%c", event->exec_id[0]);
         if (asprintf(&scene->told, "%s%s%s%s%s%s%s%s%s", before, *before ? " " : "", event->status,
-                     id, code, event->evidence ? event->evidence[0] == 'i' ? "?" : "!" : "",
-                     event->oom_killed ? "+oom" : "", event->reason ? "/" : "",
+                     id, code, sign, event->oom_killed ? "+oom" : "", event->reason ? "/" : "",
                      event->reason ? event->reason : "") < 0)
                 abort();
 }
@@ -217,7 +220,11 @@ static void step(Scene *scene, const char *word)
         else if (IS("exit"))
                 podman_execs_exited(scene->execs, container, exec, code, scene->nsec);
         else if (IS("pid"))
-                podman_execs_process_ended(scene->execs, container, exec);
+                podman_execs_process_ended(scene->execs, container, exec, -1);
+        else if (IS("reaped"))
+                podman_execs_process_ended(scene->execs, container, exec, code);
+        else if (IS("late"))
+                podman_execs_exit_missed(scene->execs, container, exec);
         else if (IS("gone"))
                 podman_execs_gone(scene->execs, container, exec);
         else if (IS("missed"))
@@ -397,6 +404,46 @@ static void test_missed_files(void)
 }
 
 /* inotify lost count: of what came and went meanwhile only Podman's words are there. */
+static void test_processes(void)
+{
+        static const Row rows[] = {
+                { "the file was missed, and its process is known",
+                  "made:A run:A exec reaped:A:7 late:A died:7 gone:A died:7 long",
+                  "exec:A exec_died:A:7#" },
+                { "and the start is written after that",
+                  "made:A run:A reaped:A:0 late:A exec died:0 gone:A long",
+                  "exec:A exec_died:A:0#" },
+                { "nobody saw that there was a file",
+                  "made:A run:A exec reaped:A:7 gone:A died:7 died:7 long",
+                  "exec:A exec_died:A:7#" },
+                { "a file that is read counts",
+                  "made:A run:A exec reaped:A:7 exit:A:8 gone:A died:8 died:8 long",
+                  "exec:A exec_died:A:8!" },
+                { "two were missed, and Podman's words change nothing",
+                  "made:A run:A exec made:B run:B exec reaped:B:2 reaped:A:1 late:B late:A died:1 "
+                  "died:2 gone:A gone:B died:2 died:1 long",
+                  "exec:A exec:B exec_died:B:2# exec_died:A:1#" },
+                { "of one the process is not known: the word that is left over is its",
+                  "made:A run:A exec made:B run:B exec reaped:B:2 late:B pid:A late:A gone:A gone:B "
+                  "died:2 died:1 long",
+                  "exec:A exec:B exec_died:B:2# exec_died:A:1?" },
+                { "conmon was killed, and no file comes", "made:A run:A exec reaped:A:5 long",
+                  "exec:A exec_died:A:5#" },
+                { "whatever Podman says of it",
+                  "made:A run:A exec reaped:A:5 died:-1 gone:A died:-1 long",
+                  "exec:A exec_died:A:5#" },
+                { "a health check", "made:A run:A reaped:A:1 late:A health died:1 gone:A wait",
+                  "exec_died:A:1#/health_check" },
+                { "the container has ended", "made:A run:A exec dead:137 reaped:A:137 gone:A long",
+                  "exec:A died:137 exec_died:A:137#" },
+                { "a start that may be of two, both missed",
+                  "undated:A undated:B exec reaped:A:1 reaped:B:2 late:A late:B died:1 died:2 long",
+                  "exec exec_died:A:1# exec_died:B:2#" },
+        };
+
+        test_rows(rows, ELEMENTSOF(rows));
+}
+
 static void test_lost_count(void)
 {
         Scene scene = {};
@@ -639,6 +686,7 @@ int main(void)
         test_one_event_per_ending();
         test_health_checks();
         test_missed_files();
+        test_processes();
         test_lost_count();
         test_restart();
         test_words_alone();
