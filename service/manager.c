@@ -15,6 +15,7 @@
 #include "base/logging.h"
 #include "base/turn.h"
 #include "base/utf8.h"
+#include "base/wakeful.h"
 #include "bus/bus.h"
 #include "configuration.h"
 #include "fd-store.h"
@@ -504,7 +505,7 @@ int manager_run(Manager *manager)
 {
         int r;
 
-        r = sd_event_loop(manager->loop);
+        r = wakeful_loop(manager->loop);
         if (r < 0)
                 log_error("The event loop failed: %s.", strerror(-r));
         return r;

@@ -17,7 +17,7 @@ from pathlib import Path
 from support import machine
 from support.client import NAME, Client, wait_until
 from support.host import HostBus
-from support.tap import equal, main, note, raises, test
+from support.tap import equal, main, note, raises, skip, test
 
 UNIT = "containers-eventsd.service"
 HISTORY = Path("/var/log/containers-events")
@@ -205,6 +205,33 @@ def it_recovers_from_every_kill() -> None:
         wait_until(lambda owner=owner: client.owner() not in ("", owner), "a new owner", 20)
     equal(client.emit(name="c4"), before + 1)
     equal([event.name for event in client.history("name=c4")], ["c4"])
+
+
+@test
+def it_waits_in_the_real_time_class() -> None:
+    """So that it is woken at once. On a machine that may not raise its limit it is given the
+    capability, which takes the place of that: the rest of the sandbox is as it is."""
+    if run("chrt", "--rr", "1", "true", check=False).returncode != 0:
+        skip("nothing may be real-time here")
+    drop_in = Path(f"/run/systemd/system/{UNIT}.d/may-be-urgent.conf")
+    limit, = re.findall(r"^Max realtime priority +(\d+)",
+                        Path(f"/proc/{pid()}/limits").read_text(), re.MULTILINE)
+    try:
+        if limit == "0":
+            note("the limit could not be raised")
+            drop_in.parent.mkdir(parents=True)
+            drop_in.write_text("[Service]\nAmbientCapabilities=CAP_SYS_NICE\n"
+                               "CapabilityBoundingSet=CAP_SYS_NICE\n")
+            run("systemctl", "daemon-reload")
+            run("systemctl", "restart", UNIT)
+        wait_until(lambda: os.sched_getscheduler(pid()) == os.SCHED_RR, "it to wait there")
+        equal(os.getpriority(os.PRIO_PROCESS, pid()), -10)
+    finally:
+        if drop_in.exists():
+            drop_in.unlink()
+            drop_in.parent.rmdir()
+            run("systemctl", "daemon-reload")
+            run("systemctl", "restart", UNIT)
 
 
 @test

@@ -134,14 +134,20 @@ class Service:
         with (self.folder / "log").open("a") as log:
             self._process = subprocess.Popen(
                 command, env={**self.bus.environment, **self._variables()},
-                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd="/", **options)
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd="/",
+                start_new_session=self._has_podman, **options)
         if self._has_podman:
-            # As Nice= in the unit, and for the reason that stands there.
-            with contextlib.suppress(PermissionError):
-                os.setpriority(os.PRIO_PROCESS, self._process.pid, -10)
+            self._prefer()
         if wait:
             self.wait_for_name()
         return self
+
+    def _prefer(self) -> None:
+        """As Nice= and CPUWeight= in the unit, and for the reason that stands there; what a unit is
+        there, to the kernel, a session is here."""
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, -10)
+            Path(f"/proc/{self._process.pid}/autogroup").write_text("-10")
 
     def wait_for_name(self) -> None:
         """Waits until the daemon owns its name."""
