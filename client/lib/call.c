@@ -40,12 +40,16 @@ static int try(cev_client *c, CallMaker make, const void *userdata, sd_bus_error
         return r < 0 ? bus_errno(error, r) : 0;
 }
 
-/* A call that took too long is not one that passes: the next would take as long. */
-static bool passes(const cev_client *c, const sd_bus_error *error, int r)
+/* A call that took too long is not one that passes: the next would take as long. After a cut the
+ * service may come to the new bus later than we do. */
+static bool passes(const cev_client *c, bool was_cut, const sd_bus_error *error, int r)
 {
+        BusFailure failure = error->name ? bus_failure(error) : BUS_FAILURE_OTHER;
+
         if (r == -ETIMEDOUT)
                 return false;
-        return client_is_cut(c) || (error->name && bus_failure(error) == BUS_FAILURE_PASSING);
+        return client_is_cut(c) || failure == BUS_FAILURE_PASSING ||
+               (was_cut && failure == BUS_FAILURE_ABSENT);
 }
 
 static int hand_on(sd_bus_error *error, sd_bus_error *ret_error, int r)
@@ -62,11 +66,14 @@ static int hand_on(sd_bus_error *error, sd_bus_error *ret_error, int r)
 int call_read(cev_client *c, CallMaker make, const void *userdata, sd_bus_error *ret_error,
               sd_bus_message **ret)
 {
+        bool was_cut = client_is_cut(c);
+
         for (unsigned n = 0;; n++) {
                 sd_bus_error error = SD_BUS_ERROR_NULL;
                 int r = try(c, make, userdata, &error, ret);
 
-                if (r >= 0 || n == RESTS_MAX || !passes(c, &error, r))
+                was_cut = was_cut || client_is_cut(c);
+                if (r >= 0 || n == RESTS_MAX || !passes(c, was_cut, &error, r))
                         return hand_on(&error, ret_error, r);
                 sd_bus_error_free(&error);
                 rest(n);

@@ -296,7 +296,8 @@ static void failed(Follow *f, const sd_bus_error *error)
                 if (!told)
                         f->handler->notice(FOLLOW_TROUBLE, error->message ?: "", f->userdata);
                 rest(f);
-        } else if (failure == BUS_FAILURE_PASSING &&
+        } else if ((failure == BUS_FAILURE_PASSING ||
+                    (failure == BUS_FAILURE_ABSENT && f->options.again)) &&
                    (is_steady(f) || f->backoff.n_rests < RESTS_MAX)) {
                 rest(f);
         } else {

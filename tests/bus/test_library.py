@@ -28,7 +28,7 @@ from support.tap import equal, main, note, test
 
 CALLS, FOLLOW = "tests/library/library-calls", "tests/library/library-follow"
 SUBSCRIBER = "examples/subscriber"
-LOOPS = ["own", "attached", "bus", "bus-attached", "fd"]
+LOOPS = ["own", "user", "attached", "bus", "bus-attached", "fd"]
 EXEC, CONTAINER = "e" * 64, "c" * 64
 GONE = "0" * 32 + ":7"  # a cursor of another history
 MANY = 10_000
@@ -213,7 +213,9 @@ def forged_signals_are_never_delivered(broker: str) -> None:
 @test(each=LOOPS)
 def every_kind_of_loop_will_do(loop: str) -> None:
     with scene(events=1200) as (bus, service, client):
-        with Program(bus, FOLLOW, loop, "cursor ", "return 1 1203") as follower:
+        user = {**bus.environment, "DBUS_SESSION_BUS_ADDRESS": bus.address}
+        with Program(bus, FOLLOW, loop, "cursor ", "return 1 1203",
+                     environment=user) as follower:
             follower.wait_for("caught up")
             for _ in range(3):
                 client.emit(name="live")
@@ -425,6 +427,27 @@ def until_it_follows(client: Client, program: Program) -> None:
         client.emit(name="early")
         return bool(events_of(program.lines))
     wait_until(printed, "it to follow")
+
+
+@test(each=["subscription", "query"])
+def reading_the_past_outlives_service_and_bus(what: str) -> None:
+    """Also where the service comes to the new bus later."""
+    program, words, second = (FOLLOW, ["own", "follow no"], "Stream") \
+        if what == "subscription" else (CALLS, ["query"], "QueryAfter")
+    with scene(events=2300) as (bus, service, _):
+        history, proxy = recorded(service), Proxy(bus)
+        proxy.hold(second)
+        with Program(bus, program, *words, environment=proxy.environment) as reader:
+            proxy.wait_until_held()
+            equal(len(events_of(reader.lines)), 1000)
+            service.stop()
+            bus.stop()
+            proxy.cut()
+            proxy.release()
+            bus.start()
+            proxy.wait_for("Hello", 2)
+            service.start()
+            equal(events_of(reader.end(deadline=40)), history)
 
 
 @test

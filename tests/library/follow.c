@@ -145,7 +145,8 @@ static int make_client(const char *kind, sd_event *loop, sd_bus **bus, State *st
         int r;
 
         if (strncmp(kind, "bus", 3) != 0) {
-                r = cev_client_open_system(&state->client);
+                r = strcmp(kind, "user") == 0 ? cev_client_open_user(&state->client)
+                                              : cev_client_open_system(&state->client);
                 if (r >= 0 && strcmp(kind, "attached") == 0)
                         r = cev_client_attach_event(state->client, loop);
                 return r;
