@@ -55,6 +55,14 @@ def events_of(lines: list[str]) -> list[str]:
     return [line for line in lines if line.startswith("{")]
 
 
+def same(lines: list[str], history: list[str]) -> None:
+    """The lines are those of the history. (Before all of it is printed: where they begin to
+    differ.)"""
+    pairs = enumerate(zip(lines, history))
+    first = next((i for i, (a, b) in pairs if a != b), min(len(lines), len(history)))
+    equal((len(lines), lines[first:first + 2]), (len(history), history[first:first + 2]))
+
+
 def names(lines: list[str]) -> list[str]:
     """The names in events."""
     return [json.loads(line)["Name"] for line in events_of(lines)]
@@ -130,7 +138,7 @@ class Scene:
             return " ".join(map(str, words + ([] if code is None else [code])))
         history = [line(event) for event in self.bus.client().history()]
         equal([int(line.split()[0]) for line in history], list(range(1, len(history) + 1)))
-        equal(self.printed, history)
+        same(self.printed, history)
         return len(history)
 
 
@@ -221,7 +229,7 @@ def every_kind_of_loop_will_do(loop: str) -> None:
                 client.emit(name="live")
             lines = follower.end()
         history = recorded(service)
-        equal(lines, [*history[:1200], "caught up", *history[1200:], *end_of(service, 1203)])
+        same(lines, [*history[:1200], "caught up", *history[1200:], *end_of(service, 1203)])
 
 
 def end_of(service: Service, seq: int, result: str = "0", cursor: int = 0) -> list[str]:
@@ -327,7 +335,7 @@ def a_handler_may_make_calls_that_block() -> None:
             client.emit()
             client.emit()
             lines = follower.end()
-        equal(events_of(lines), recorded(service))
+        same(events_of(lines), recorded(service))
         equal(lines.count("asked 0 1"), 1102)
 
 
@@ -377,7 +385,7 @@ def a_connection_of_its_own_is_made_again(loop: str) -> None:
                     client.emit()
                 last = 3 + 20 * (number + 1)
                 follower.wait_for(lambda lines: len(events_of(lines)) == last, 40)
-            equal(events_of(follower.end()), recorded(service))
+            same(events_of(follower.end()), recorded(service))
 
 
 @test
@@ -393,7 +401,7 @@ def calls_that_block_and_a_connection_that_is_cut_do_not_mix_up_events() -> None
                     client.emit()
                 proxy.cut()
                 follower.wait_for(lambda lines: len(events_of(lines)) > 30 * number, 40)
-            equal(events_of(follower.end(deadline=60)), recorded(service))
+            same(events_of(follower.end(deadline=60)), recorded(service))
 
 
 @test
@@ -447,7 +455,7 @@ def reading_the_past_outlives_service_and_bus(what: str) -> None:
             bus.start()
             proxy.wait_for("Hello", 2)
             service.start()
-            equal(events_of(reader.end(deadline=40)), history)
+            same(events_of(reader.end(deadline=40)), history)
 
 
 @test

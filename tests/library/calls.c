@@ -172,7 +172,7 @@ static int emit(cev_client *c, int n, char *words[])
 {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         const char *pairs[32] = {};
-        int code = n > 3 ? atoi(words[3]) : 0;
+        int code = n > 3 ? (int)strtol(words[3], NULL, 10) : 0;
         cev_emission emission = {
                 .type = words[0],
                 .status = words[1],

@@ -134,7 +134,7 @@ static int set(State *state, char *word)
         } else if (strcmp(word, "asks") == 0) {
                 state->asks = value;
         } else if (strcmp(word, "return") == 0) {
-                state->result = atoi(strsep(&value, " "));
+                state->result = (int)strtol(strsep(&value, " "), NULL, 10);
                 state->result_seq = strtoull(value, NULL, 10);
         }
         return 0;
