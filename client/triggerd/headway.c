@@ -135,7 +135,7 @@ unsigned headway_n_entries(const Headway *p)
 
 int headway_take(Headway *p, uint64_t seq, const char *cursor, uint64_t token)
 {
-        char *copy;
+        Entry entry = { .first = seq, .last = seq, .token = token };
         int r;
 
         if (headway_is_full(p))
@@ -145,11 +145,12 @@ int headway_take(Headway *p, uint64_t seq, const char *cursor, uint64_t token)
                 if (r < 0)
                         return r;
         }
-        copy = strdup(cursor);
-        if (!copy)
+        entry.cursor = strdup(cursor);
+        if (!entry.cursor)
                 return -ENOMEM;
-        p->entries[p->n_entries++] =
-                (Entry){ .first = seq, .last = seq, .token = token, .cursor = copy };
+        /* Until it is resolved it is not forgotten, whoever else is killed meanwhile. */
+        entry.intended = headway_had_intent(p, seq, cursor, &entry.intent);
+        p->entries[p->n_entries++] = entry;
         p->seq = seq;
         tidy(p);
         return 0;

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import os
 import pwd
+import random
 import re
 import shutil
 import signal
 import stat
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -374,14 +376,35 @@ def a_trigger_that_is_new_begins_now() -> None:
 
 @test(deadline=150)
 def no_kill_makes_it_two_or_none() -> None:
+    """It is killed faster than it can find out what became of what it was killed in before."""
     notes = Notes("killed")
     trigger("killed", "killed@%n.service")
-    seqs = []
-    for n in range(60):
-        seqs.append(die("killed", f"c{n % 7}"))
-        if n % 4 == 3:
-            time.sleep(0.003 * (n % 5))     # so that it is met at different places
-            kill()
+    chance, over = random.Random(1), threading.Event()
+
+    def kill_again() -> None:
+        while not over.wait(chance.uniform(0, 0.4)):
+            run("systemctl", "kill", "--kill-whom=main", "--signal=KILL", UNIT, check=False)
+
+    killer = threading.Thread(target=kill_again)
+    killer.start()
+    try:
+        seqs = [die("killed", f"c{chance.randrange(20)}") for _ in range(100)
+                if not time.sleep(chance.uniform(0, 0.12))]
+    finally:
+        over.set()
+        killer.join()
+    until(lambda: set(seqs) <= set(notes.seqs()), lambda: f"{notes.seqs()}", 40)
+    for seq in seqs:
+        wait_for_state("killed", seq)
+    notes.wait(*seqs)
+
+
+@test(deadline=60)
+def more_than_it_keeps_account_of_wait_in_the_history() -> None:
+    notes = Notes("many")
+    trigger("many", "many@%n.service")
+    seqs = [die("many", f"c{n}") for n in range(400)]
+    until(lambda: len(notes.seqs()) >= len(seqs), lambda: f"{len(notes.seqs())}", 40)
     notes.wait(*seqs)
 
 

@@ -107,6 +107,12 @@ static void test_out_of_order(void)
         tap_ok(!was_done(h, 2) && had_intent(h, 3) && was_done(h, 4) && was_done(h, 5) &&
                        !was_done(h, 6),
                "it is known after another restart");
+
+        /* A third one, when what may have been started was met, and not resolved. */
+        take(h, 2, 1);
+        take(h, 3, 2);
+        restart(&h);
+        tap_ok(had_intent(h, 3) && was_done(h, 4), "and after a third");
 }
 
 static void test_coalesced(void)
