@@ -18,6 +18,8 @@
 
 #include <systemd/sd-id128.h>
 
+#include "rate-limit.h"
+
 /* So many stretches of events are told apart; the history keeps the others until there is room. */
 #define HEADWAY_ENTRIES_MAX 256
 
@@ -49,9 +51,16 @@ const char *headway_get_cursor(const Headway *p);
  */
 int headway_take(Headway *p, uint64_t seq, const char *cursor, uint64_t token);
 
-/* Whether the event was dealt with before the daemon was started; the intent, if there is one. */
-bool headway_was_done(const Headway *p, uint64_t seq, const char *cursor);
-bool headway_had_intent(const Headway *p, uint64_t seq, const char *cursor, Intent *ret);
+/* What was known of an event before the daemon was started. */
+typedef enum HeadwayKnown {
+        HEADWAY_NEW,
+        HEADWAY_PASSED, /* the rate limit, and no more */
+        HEADWAY_INTENDED,
+        HEADWAY_DONE,
+} HeadwayKnown;
+
+/* The intent is set with HEADWAY_INTENDED alone. */
+HeadwayKnown headway_ask(const Headway *p, uint64_t seq, const char *cursor, Intent *ret);
 
 /* Nothing that matches lies before that cursor, but what was taken. */
 int headway_advance(Headway *p, const char *cursor);
@@ -59,6 +68,9 @@ int headway_advance(Headway *p, const char *cursor);
 /* What a token stands for is about to be started, for the last of its events, or dealt with. */
 void headway_intend(Headway *p, uint64_t token, const Intent *intent);
 void headway_done(Headway *p, uint64_t token);
+
+/* The trigger's rate limit, which is stored together with the place up to which it counted. */
+RateLimit *headway_get_limit(Headway *p);
 
 bool headway_is_full(const Headway *p);
 unsigned headway_n_entries(const Headway *p);

@@ -6,15 +6,14 @@
 #include <string.h>
 #include <time.h>
 
-#include "backoff.h"
 #include "cleanup.h"
 #include "coalescer.h"
 #include "complaint.h"
 #include "environment-file.h"
-#include "event-clock.h"
 #include "event-view.h"
+#include "feed.h"
 #include "headway.h"
-#include "rate-limit.h"
+#include "limiter.h"
 #include "report.h"
 #include "specifier.h"
 
@@ -31,29 +30,28 @@ struct Runner {
         const RunnerHost *host;
         const Trigger *trigger; /* borrowed */
         Headway *headway;
-        char *place;                    /* owned; behind all that was taken, or NULL */
-        cev_subscription *subscription; /* NULL: none, it is full or was refused */
+        Feed *feed;
+        Limiter *limiter;
         Coalescer *coalescer;
-        RateLimit limit;
-        EventClock clock;
         Complaint complaint;
-        sd_event_source *recorder; /* when what was left out is to be said, or NULL */
-        sd_event_source *storer;   /* when to store, or NULL: nothing is to be stored */
-        uint64_t store_at;         /* CLOCK_MONOTONIC */
-        Backoff backoff;           /* until the next subscription */
+        sd_event_source *storer; /* when to store, or NULL: nothing is to be stored */
+        uint64_t store_at;       /* CLOCK_MONOTONIC */
         uint64_t last_token;
-        bool full;     /* the history keeps the rest, until there is room */
-        bool troubled; /* which was said */
+        bool full;         /* the history keeps the rest, until there is room */
+        bool cannot_store; /* which was said */
 };
 
-static void subscribe(Runner *r);
-
-static uint64_t now_usec(clockid_t clock)
+static uint64_t now_usec(void)
 {
         struct timespec ts;
 
-        clock_gettime(clock, &ts);
+        clock_gettime(CLOCK_MONOTONIC, &ts);
         return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+static void complain(Runner *r, const char *unit, int result, const char *sentence)
+{
+        complaint_make(&r->complaint, now_usec(), r->trigger->name, unit, result, sentence);
 }
 
 /* ---- how far it has come ---- */
@@ -66,11 +64,12 @@ static void store(Runner *r)
         if (!r->trigger->catch_up)
                 return;
         k = state_folder_store(r->host->states, r->trigger->name, r->headway);
-        if (k < 0)
+        if (k < 0 && !r->cannot_store)
                 report_error("Trigger %s: cannot store in %s how far it has come: %s. After a "
                              "crash units may be started again.",
                              r->trigger->name, state_folder_get_path(r->host->states),
                              strerror(-k));
+        r->cannot_store = k < 0;
 }
 
 static int on_store(sd_event_source *source, uint64_t usec, void *userdata)
@@ -82,7 +81,7 @@ static int on_store(sd_event_source *source, uint64_t usec, void *userdata)
 /* Within that time. */
 static void store_soon(Runner *r, uint64_t usec)
 {
-        uint64_t at = now_usec(CLOCK_MONOTONIC) + usec;
+        uint64_t at = now_usec() + usec;
 
         if (r->storer && r->store_at <= at)
                 return;
@@ -90,60 +89,6 @@ static void store_soon(Runner *r, uint64_t usec)
         r->store_at = at;
         if (sd_event_add_time(r->host->loop, &r->storer, CLOCK_MONOTONIC, at, 0, on_store, r) < 0)
                 store(r);
-}
-
-static int set_place(Runner *r, const char *cursor)
-{
-        char *copy = strdup(cursor);
-
-        if (!copy)
-                return -ENOMEM;
-        free(r->place);
-        r->place = copy;
-        return 0;
-}
-
-/* ---- what is left out ---- */
-
-static void record(Runner *r, uint64_t usec)
-{
-        RateLimitRecord left_out;
-
-        if (rate_limit_record(&r->limit, usec, &left_out))
-                report_left_out(r->trigger->name, left_out.left_out, left_out.first_seq,
-                                left_out.last_seq);
-}
-
-static int on_record(sd_event_source *source, uint64_t usec, void *userdata)
-{
-        Runner *r = userdata;
-
-        r->recorder = sd_event_source_disable_unref(r->recorder);
-        record(r, now_usec(CLOCK_REALTIME));
-        return 0;
-}
-
-/* At the latest when an interval has passed here: the event may be an old one. */
-static void record_soon(Runner *r)
-{
-        if (!r->recorder)
-                (void)sd_event_add_time_relative(r->host->loop, &r->recorder, CLOCK_MONOTONIC,
-                                                 r->limit.interval_usec, 0, on_record, r);
-}
-
-static bool passes_limit(Runner *r, cev_event *e)
-{
-        bool set_back;
-        uint64_t usec = event_clock_tick(&r->clock, cev_event_get_time_nsec(e) / 1000,
-                                         now_usec(CLOCK_REALTIME), &set_back);
-
-        if (set_back)
-                r->limit.started = 0;
-        record(r, usec);
-        if (rate_limit_take(&r->limit, usec, cev_event_get_seq(e)))
-                return true;
-        record_soon(r);
-        return false;
 }
 
 /* ---- starts ---- */
@@ -198,36 +143,36 @@ static void on_coalesced(const char *unit, uint64_t token, cev_event *last, uint
         int k = start(r, unit, token, last, n, NULL);
 
         if (k < 0) {
-                complaint_make(&r->complaint, now_usec(CLOCK_MONOTONIC), r->trigger->name, unit, k,
-                               "");
+                complain(r, unit, k, "");
                 headway_done(r->headway, token);
                 store_soon(r, STORE_USEC);
         }
 }
 
-/* Returns the token of the start that the event leads to, or 0 if it leads to none. */
+/* The token of the start that the event leads to, or 0 if it leads to none. */
 static int decide(Runner *r, cev_event *e, uint64_t *ret)
 {
         uint64_t seq = cev_event_get_seq(e), token;
-        const char *cursor = cev_event_get_cursor(e);
         _cleanup_free_ char *unit = NULL;
         TriggerEvent view = event_view(e);
+        HeadwayKnown known;
         Intent intent;
         int k;
 
         *ret = 0;
-        if (headway_was_done(r->headway, seq, cursor))
+        known = headway_ask(r->headway, seq, cev_event_get_cursor(e), &intent);
+        if (known == HEADWAY_DONE)
                 return 0;
         k = unit_pattern_expand(r->trigger->unit, &view, &unit);
         if (k < 0)
                 return k;
-        /* It was let pass before, and its start was under way. */
-        if (headway_had_intent(r->headway, seq, cursor, &intent)) {
+        if (known == HEADWAY_INTENDED) {
                 *ret = ++r->last_token;
                 return start(r, unit, *ret, e, 1, &intent);
         }
         token = coalescer_find(r->coalescer, unit);
-        if (token == 0 && !passes_limit(r, e))
+        if (token == 0 && known != HEADWAY_PASSED &&
+            !limiter_passes(r->limiter, cev_event_get_time_nsec(e) / 1000, seq))
                 return 0;
         *ret = token ?: ++r->last_token;
         if (token != 0 || r->trigger->coalesce_usec > 0)
@@ -254,17 +199,16 @@ static void on_over(StartOwner *o, const StartRequest *request, int result, cons
         headway_done(r->headway, request->token);
         store_soon(r, STORE_USEC);
         if (result < 0)
-                complaint_make(&r->complaint, now_usec(CLOCK_MONOTONIC), r->trigger->name,
-                               request->unit, result, sentence);
+                complain(r, request->unit, result, sentence);
         if (r->full && headway_n_entries(r->headway) <= HEADWAY_ENTRIES_MAX / 2) {
                 r->full = false;
-                subscribe(r);
+                feed_start(r->feed, r->trigger, NULL);
         }
 }
 
-/* ---- the subscription ---- */
+/* ---- events ---- */
 
-static int on_event(cev_subscription *s, cev_event *e, void *userdata)
+static int on_event(cev_event *e, void *userdata)
 {
         Runner *r = userdata;
         uint64_t token;
@@ -273,39 +217,29 @@ static int on_event(cev_subscription *s, cev_event *e, void *userdata)
         k = decide(r, e, &token);
         if (k < 0 && k != -ENOMEM) {
                 /* The same would come of it the next time. */
-                complaint_make(&r->complaint, now_usec(CLOCK_MONOTONIC), r->trigger->name,
-                               r->trigger->unit, k, "");
+                complain(r, r->trigger->unit, k, "");
                 token = 0;
                 k = 0;
         }
         if (k >= 0)
                 k = headway_take(r->headway, cev_event_get_seq(e), cev_event_get_cursor(e), token);
-        if (k >= 0)
-                k = set_place(r, cev_event_get_cursor(e));
         if (k < 0)
                 return k;
         if (token == 0)
                 store_soon(r, STORE_USEC);
         if (headway_is_full(r->headway)) {
                 r->full = true;
-                r->subscription = cev_subscription_unref(r->subscription);
+                feed_stop(r->feed);
         }
         return 0;
 }
 
-/* Nothing more is at hand. */
-static void on_rest(Runner *r)
+static void on_rest(const char *cursor, void *userdata)
 {
+        Runner *r = userdata;
         bool first = !headway_get_cursor(r->headway);
-        const char *cursor;
 
-        backoff_reset(&r->backoff);
-        r->troubled = false;
-        if (!r->subscription || cev_subscription_get_cursor(r->subscription, &cursor) < 0)
-                return;
-        if (r->place && strcmp(r->place, cursor) == 0)
-                return;
-        if (set_place(r, cursor) < 0 || headway_advance(r->headway, cursor) < 0)
+        if (headway_advance(r->headway, cursor) < 0)
                 return; /* out of memory: the next time */
         /* From its first place on nothing is to be missed, whatever happens. */
         if (first)
@@ -314,109 +248,11 @@ static void on_rest(Runner *r)
                 store_soon(r, STORE_PLACE_USEC);
 }
 
-static int on_idle(cev_subscription *s, void *userdata)
-{
-        on_rest(userdata);
-        return 0;
-}
-
-static void on_caught_up(cev_subscription *s, void *userdata)
-{
-        on_rest(userdata);
-}
-
-static void on_notice(cev_subscription *s, cev_notice notice, const char *text, void *userdata)
-{
-        Runner *r = userdata;
-
-        if (notice == CEV_NOTICE_EXPIRED)
-                report_warning("Trigger %s: part of the history was gone before it was read: %s",
-                               r->trigger->name, text);
-        else if (notice == CEV_NOTICE_TROUBLE && !r->troubled)
-                report_warning("Trigger %s: the history cannot be read: %s We go on trying.",
-                               r->trigger->name, text);
-        else
-                return;
-        r->troubled = notice == CEV_NOTICE_TROUBLE;
-}
-
-static int on_rested(sd_event_source *source, uint64_t usec, void *userdata)
-{
-        Runner *r = userdata;
-
-        backoff_stop(&r->backoff);
-        subscribe(r);
-        return 0;
-}
-
-static void on_end(cev_subscription *s, int result, const sd_bus_error *error, void *userdata)
-{
-        Runner *r = userdata;
-        const char *sentence = error && error->message ? error->message : strerror(-result);
-
-        r->subscription = cev_subscription_unref(r->subscription);
-        if (result == -EINVAL) {
-                report_error("Trigger %s does not run until its filters are changed: %s",
-                             r->trigger->name, sentence);
-                return;
-        }
-        if (!r->troubled)
-                report_warning("Trigger %s: events cannot be had: %s. We go on trying.",
-                               r->trigger->name, sentence);
-        r->troubled = true;
-        (void)backoff_rest(&r->backoff, r->host->loop, on_rested, r);
-}
-
-static int prepare_subscription(Runner *r, cev_subscription *s)
-{
-        const char *cursor = r->place ?: headway_get_cursor(r->headway);
-        int k = 0;
-
-        for (char **filter = r->trigger->filters; *filter && k >= 0; filter++)
-                k = cev_subscription_add_filter(s, *filter);
-        if (k >= 0 && cursor)
-                k = cev_subscription_set_cursor(s, cursor);
-        /* What was in an engine's log before we knew it did not happen just now. */
-        if (k >= 0)
-                k = cev_subscription_set_backlog(s, false);
-        if (k >= 0)
-                k = cev_subscription_set_idle_handler(s, on_idle);
-        if (k >= 0)
-                k = cev_subscription_set_caught_up_handler(s, on_caught_up);
-        if (k >= 0)
-                k = cev_subscription_set_notice_handler(s, on_notice);
-        if (k >= 0)
-                k = cev_subscription_set_end_handler(s, on_end);
-        return k;
-}
-
-static void subscribe(Runner *r)
-{
-        _cleanup_(cev_subscription_unrefp) cev_subscription *s = NULL;
-        int k;
-
-        k = cev_subscription_new(r->host->client, &s);
-        if (k >= 0)
-                k = prepare_subscription(r, s);
-        if (k >= 0)
-                k = cev_subscription_start(s, on_event, r);
-        if (k < 0)
-                on_end(NULL, k, NULL, r);
-        else
-                r->subscription = TAKE_PTR(s);
-}
-
 /* ---- life ---- */
 
 const Trigger *runner_get_trigger(const Runner *r)
 {
         return r->trigger;
-}
-
-static void set_limit(Runner *r)
-{
-        r->limit.interval_usec = r->trigger->rate_limit_interval_usec;
-        r->limit.burst = r->trigger->rate_limit_burst;
 }
 
 static bool have_same_filters(const Trigger *a, const Trigger *b)
@@ -437,25 +273,18 @@ void runner_set_trigger(Runner *r, const Trigger *trigger)
         if (r->trigger->catch_up && !trigger->catch_up)
                 (void)state_folder_remove(r->host->states, trigger->name);
         r->trigger = trigger;
-        set_limit(r);
         r->complaint = (Complaint){};
+        limiter_set_trigger(r->limiter, trigger);
+        feed_set_trigger(r->feed, trigger);
         store_soon(r, STORE_USEC);
-        if (same)
-                return;
-        r->subscription = cev_subscription_unref(r->subscription);
-        backoff_reset(&r->backoff);
-        if (!r->full)
-                subscribe(r);
+        if (!same && !r->full)
+                feed_start(r->feed, trigger, headway_get_cursor(r->headway));
 }
 
 void runner_settle(Runner *r)
 {
-        if (r->limit.left_out > 0)
-                report_left_out(r->trigger->name, r->limit.left_out, r->limit.first_seq,
-                                r->limit.last_seq);
-        r->limit.left_out = 0;
-        if (r->storer)
-                store(r);
+        limiter_settle(r->limiter);
+        store(r);
 }
 
 Runner *runner_free(Runner *r)
@@ -463,13 +292,11 @@ Runner *runner_free(Runner *r)
         if (!r)
                 return NULL;
         starter_forget(r->host->starter, &r->owner);
-        cev_subscription_unref(r->subscription);
+        feed_free(r->feed);
         coalescer_free(r->coalescer);
-        backoff_stop(&r->backoff);
-        sd_event_source_disable_unref(r->recorder);
+        limiter_free(r->limiter);
         sd_event_source_disable_unref(r->storer);
         headway_free(r->headway);
-        free(r->place);
         free(r);
         return NULL;
 }
@@ -501,6 +328,7 @@ static int load(Runner *r)
 
 int runner_new(const RunnerHost *host, const Trigger *trigger, Runner **ret)
 {
+        static const FeedHandler feeding = { .event = on_event, .rest = on_rest };
         _cleanup_(runner_freep) Runner *r = NULL;
         int k;
 
@@ -512,13 +340,17 @@ int runner_new(const RunnerHost *host, const Trigger *trigger, Runner **ret)
                 .host = host,
                 .trigger = trigger,
         };
-        set_limit(r);
-        k = coalescer_new(host->loop, on_coalesced, r, &r->coalescer);
+        k = load(r);
         if (k >= 0)
-                k = load(r);
+                k = limiter_new(host->loop, headway_get_limit(r->headway), &r->limiter);
+        if (k >= 0)
+                k = coalescer_new(host->loop, on_coalesced, r, &r->coalescer);
+        if (k >= 0)
+                k = feed_new(host->client, &feeding, r, &r->feed);
         if (k < 0)
                 return k;
-        subscribe(r);
+        limiter_set_trigger(r->limiter, trigger);
+        feed_start(r->feed, trigger, headway_get_cursor(r->headway));
         *ret = TAKE_PTR(r);
         return 0;
 }

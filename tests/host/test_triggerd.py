@@ -98,8 +98,18 @@ def trigger(name: str, unit: str, *lines: str) -> None:
 
 def reload() -> None:
     """Has the triggers read again, or for the first time."""
-    run("systemctl", "reload-or-restart", UNIT)
-    until(lambda: show("ActiveState") == "active", "the end of the reload")
+    if not pid():
+        run("systemctl", "start", UNIT)
+        return
+    before = reloads()
+    run("systemctl", "reload", UNIT)
+    until(lambda: reloads() > before, "the end of the reload")
+
+
+def reloads() -> int:
+    """How often triggers were read again."""
+    return run("journalctl", "--no-pager", "--output=cat",
+               f"--unit={UNIT}").stdout.count("The triggers were read again")
 
 
 def show(name: str, unit: str = UNIT) -> str:
@@ -308,6 +318,22 @@ def a_running_unit_swallows_nothing() -> None:
     seqs = [die("again", "same", code) for code in range(1, 7)]
     notes.wait(*seqs)
     equal(notes.seqs(), seqs, "the order of events")
+
+
+@test
+def what_somebody_else_started_swallows_nothing() -> None:
+    go = Path("/run/go")
+    go.unlink(missing_ok=True)
+    notes = Notes("theirs", f"while [ ! -e {go} ]; do sleep 0.05; done")
+    trigger("theirs", "theirs@%n.service")
+    (ENVIRONMENTS / "theirs@c.env").write_text("# theirs@c.service\nCONTAINER_EVENT_SEQ=0\n")
+    run("systemctl", "start", "--no-block", "theirs@c.service")
+    until(lambda: show("SubState", "theirs@c.service") == "start")
+    first, second = die("theirs"), die("theirs")
+    other = die("theirs", "d")
+    until(lambda: show("SubState", "theirs@d.service") == "start")
+    go.touch()
+    notes.wait(0, first, second, other)
 
 
 @test
@@ -580,6 +606,25 @@ def a_crash_loop_is_limited_and_recorded_once() -> None:
           ("195", str(seqs[5]), str(seqs[-1]), UNIT))
     seq = die("loop", "looping")
     notes.wait(*seqs[:5], seq)
+
+
+@test
+def a_kill_neither_widens_the_limit_nor_narrows_it() -> None:
+    go = Path("/run/go")
+    go.unlink(missing_ok=True)
+    notes = Notes("narrow", f"while [ ! -e {go} ]; do sleep 0.05; done")
+    trigger("narrow", "narrow@%n.service", "RateLimitIntervalSec=1h", "RateLimitBurst=3")
+    seqs = [die("narrow", "c") for _ in range(6)]       # the first runs, two wait
+    until(lambda: "limit" in (STATES / "narrow.state").read_text())
+    kill()
+    seqs += [die("narrow", "c")]
+    kill()
+    go.touch()
+    wait_for_state("narrow", seqs[-1])
+    notes.wait(*seqs[:3])
+    run("systemctl", "stop", UNIT)
+    equal([record["CONTAINERS_EVENTS_LEFT_OUT"] for record in left_out("narrow")], ["4"])
+    run("systemctl", "start", UNIT)
 
 
 @test

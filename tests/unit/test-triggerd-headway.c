@@ -42,18 +42,32 @@ static void restart(Headway **h)
         tap_eq_int(headway_from_text(text, h), 0, "it is read back");
 }
 
+static HeadwayKnown ask(const Headway *h, uint64_t seq)
+{
+        Intent found = {};
+        HeadwayKnown known = headway_ask(h, seq, cursor(HISTORY, seq), &found);
+
+        if (known == HEADWAY_INTENDED)
+                tap_ok(sd_id128_equal(found.boot, intent.boot) &&
+                               sd_id128_equal(found.before, intent.before) &&
+                               found.usec == intent.usec,
+                       "the intent is as it was");
+        return known;
+}
+
 static bool was_done(const Headway *h, uint64_t seq)
 {
-        return headway_was_done(h, seq, cursor(HISTORY, seq));
+        return ask(h, seq) == HEADWAY_DONE;
 }
 
 static bool had_intent(const Headway *h, uint64_t seq)
 {
-        Intent found = {};
+        return ask(h, seq) == HEADWAY_INTENDED;
+}
 
-        return headway_had_intent(h, seq, cursor(HISTORY, seq), &found) &&
-               sd_id128_equal(found.boot, intent.boot) &&
-               sd_id128_equal(found.before, intent.before) && found.usec == intent.usec;
+static bool had_passed(const Headway *h, uint64_t seq)
+{
+        return ask(h, seq) == HEADWAY_PASSED;
 }
 
 static void test_cursor(void)
@@ -95,17 +109,18 @@ static void test_out_of_order(void)
         headway_intend(h, 3, &intent);
         headway_done(h, 3);
         restart(&h);
-        tap_ok(!was_done(h, 2) && !had_intent(h, 2), "one that waited is new");
-        tap_ok(!was_done(h, 3) && had_intent(h, 3), "one may have been started");
+        tap_ok(had_passed(h, 2), "one waited");
+        tap_ok(had_intent(h, 3), "one may have been started");
         tap_ok(was_done(h, 4), "one led to nothing");
-        tap_ok(was_done(h, 5) && !had_intent(h, 5), "one was started");
-        tap_ok(!was_done(h, 6), "one waited behind it");
+        tap_ok(was_done(h, 5), "one was started");
+        tap_ok(had_passed(h, 6), "one waited behind it");
+        tap_eq_int(ask(h, 7), HEADWAY_NEW, "one is new");
 
         /* A second crash, when not all of them were met. */
         take(h, 2, 1);
         restart(&h);
         tap_ok(!was_done(h, 2) && had_intent(h, 3) && was_done(h, 4) && was_done(h, 5) &&
-                       !was_done(h, 6),
+                       had_passed(h, 6),
                "it is known after another restart");
 
         /* A third one, when what may have been started was met, and not resolved. */
@@ -127,7 +142,7 @@ static void test_coalesced(void)
         take(h, 1000, 2);
         take(h, 1001, 1);
         restart(&h);
-        tap_ok(!was_done(h, 2) && !was_done(h, 1001), "until it is about to be, all is new");
+        tap_ok(had_passed(h, 2) && had_passed(h, 1001), "until it is about to be, all wait");
         for (uint64_t seq = 2; seq < 1000; seq++)
                 headway_take(h, seq, cursor(HISTORY, seq), 1);
         take(h, 1000, 2);
@@ -135,7 +150,7 @@ static void test_coalesced(void)
         headway_intend(h, 1, &intent);
         restart(&h);
         tap_ok(was_done(h, 2) && was_done(h, 999), "then the last stands for all");
-        tap_ok(!was_done(h, 1000), "but for those of others");
+        tap_ok(had_passed(h, 1000), "but for those of others");
         tap_ok(had_intent(h, 1001), "and may have been started");
 }
 
@@ -166,7 +181,8 @@ static void test_other_history(void)
         take(h, 2, 1);
         take(h, 3, 0);
         restart(&h);
-        tap_ok(!headway_was_done(h, 3, cursor(OTHER, 3)), "a number of another history is new");
+        tap_eq_int(headway_ask(h, 3, cursor(OTHER, 3), NULL), HEADWAY_NEW,
+                   "a number of another history is new");
         tap_eq_int(headway_take(h, 1, cursor(OTHER, 1), 1), 0, "its first event");
         tap_eq_str(headway_get_cursor(h), "", "it is read from its beginning");
         tap_ok(!was_done(h, 3), "the old one is forgotten");
@@ -174,6 +190,29 @@ static void test_other_history(void)
         tap_eq_str(headway_get_cursor(h), "", "also after a restart");
         headway_take(h, 1, cursor(OTHER, 1), 0);
         tap_eq_str(headway_get_cursor(h), OTHER ":1", "and goes on from there");
+}
+
+static void test_limit(void)
+{
+        _cleanup_(headway_freep) Headway *h = NULL;
+        RateLimit *limit;
+
+        headway_new(&h);
+        headway_advance(h, cursor(HISTORY, 1));
+        limit = headway_get_limit(h);
+        *limit = (RateLimit){ .interval_usec = 1000, .burst = 1 };
+        tap_ok(rate_limit_take(limit, 5000, 2), "one passes");
+        take(h, 2, 1);
+        tap_ok(!rate_limit_take(limit, 5001, 3), "and one does not");
+        take(h, 3, 0);
+        restart(&h);
+        tap_ok(had_passed(h, 2) && was_done(h, 3), "which is known");
+        limit = headway_get_limit(h);
+        limit->interval_usec = 1000;
+        limit->burst = 1;
+        tap_ok(!rate_limit_take(limit, 5002, 4), "the limit holds");
+        tap_eq_u64(limit->left_out, 2, "and goes on counting");
+        tap_eq_u64(limit->first_seq, 3, "from the first");
 }
 
 static void test_text(void)
@@ -189,6 +228,9 @@ static void test_text(void)
                 "containers-events-triggerd 1\ndone 1 99999999999999999999\n",
                 "containers-events-triggerd 1\nintent 1 x y 3\n",
                 "containers-events-triggerd 1\nnonsense\n",
+                "containers-events-triggerd 1\nlimit 1 2 3 4\n",
+                "containers-events-triggerd 1\nlimit 1 99999999999 3 4 5\n",
+                "containers-events-triggerd 1\npassed 1\n",
                 "containers-events-triggerd 1\ncursor a:1\ncursor a:2\n",
                 "containers-events-triggerd 1\ncursor a:1\n\nhistory a\n",
         };
@@ -207,6 +249,7 @@ int main(void)
         test_coalesced();
         test_full();
         test_other_history();
+        test_limit();
         test_text();
         return tap_done();
 }

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "limiter.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "report.h"
+
+struct Limiter {
+        sd_event *loop; /* shared */
+        RateLimit *limit;
+        const Trigger *trigger;
+        uint64_t usec;          /* the time by which is counted */
+        sd_event_source *timer; /* when what was left out is to be said, or NULL */
+};
+
+static uint64_t now_usec(void)
+{
+        struct timespec ts;
+
+        clock_gettime(CLOCK_REALTIME, &ts);
+        return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+static void record(Limiter *l, uint64_t usec)
+{
+        RateLimitRecord left_out;
+
+        if (rate_limit_record(l->limit, usec, &left_out))
+                report_left_out(l->trigger->name, left_out.left_out, left_out.first_seq,
+                                left_out.last_seq);
+}
+
+static int on_due(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        Limiter *l = userdata;
+
+        l->timer = sd_event_source_disable_unref(l->timer);
+        record(l, now_usec());
+        return 0;
+}
+
+/* At the latest when an interval has passed here: the event may be an old one. */
+static void record_soon(Limiter *l)
+{
+        if (!l->timer && l->limit->left_out > 0)
+                (void)sd_event_add_time_relative(l->loop, &l->timer, CLOCK_MONOTONIC,
+                                                 l->limit->interval_usec, 0, on_due, l);
+}
+
+static void tick(Limiter *l, uint64_t event_usec)
+{
+        uint64_t now = now_usec();
+
+        if (now < l->usec) {
+                l->usec = 0;
+                l->limit->started = 0;
+        }
+        if (event_usec > now)
+                event_usec = now;
+        if (event_usec > l->usec)
+                l->usec = event_usec;
+}
+
+bool limiter_passes(Limiter *l, uint64_t event_usec, uint64_t seq)
+{
+        tick(l, event_usec);
+        record(l, l->usec);
+        if (rate_limit_take(l->limit, l->usec, seq))
+                return true;
+        record_soon(l);
+        return false;
+}
+
+void limiter_settle(Limiter *l)
+{
+        record(l, UINT64_MAX);
+}
+
+void limiter_set_trigger(Limiter *l, const Trigger *trigger)
+{
+        l->trigger = trigger;
+        l->limit->interval_usec = trigger->rate_limit_interval_usec;
+        l->limit->burst = trigger->rate_limit_burst;
+        l->timer = sd_event_source_disable_unref(l->timer);
+        if (l->limit->interval_usec == 0)
+                limiter_settle(l);
+        record_soon(l);
+}
+
+Limiter *limiter_free(Limiter *l)
+{
+        if (!l)
+                return NULL;
+        sd_event_source_disable_unref(l->timer);
+        sd_event_unref(l->loop);
+        free(l);
+        return NULL;
+}
+
+int limiter_new(sd_event *loop, RateLimit *limit, Limiter **ret)
+{
+        Limiter *l = calloc(1, sizeof(Limiter));
+
+        if (!l)
+                return -ENOMEM;
+        *l = (Limiter){ .loop = sd_event_ref(loop), .limit = limit, .usec = limit->begin_usec };
+        *ret = l;
+        return 0;
+}
