@@ -271,12 +271,11 @@ static const char *const image_filters[] = {
         NULL,
 };
 
+static const char wants_updates[] = "label=" LABEL_POLICY;
+
 static const char *const container_filters[] = {
-        "type=container",      "engine=podman",
-        "event=create",        "event=init",
-        "event=start",         "event=died",
-        "event=remove",        "event=health_status",
-        "label=" LABEL_POLICY, NULL,
+        "type=container", "engine=podman", "event=create",        "event=init",  "event=start",
+        "event=died",     "event=remove",  "event=health_status", wants_updates, NULL,
 };
 
 static int subscribe(Daemon *d, const char *const filters[], cev_subscription **ret)

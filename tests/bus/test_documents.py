@@ -154,6 +154,29 @@ def every_key_of_the_configuration_is_documented() -> None:
 
 
 @test
+def auto_update_is_documented() -> None:
+    """Keys and defaults of its configuration, and its options."""
+    folder, docs = SOURCE / "client" / "autoupdated", SOURCE / "docs"
+    sample = (SOURCE / "policy" / "autoupdated.conf").read_text()
+    manual = (docs / "autoupdated.conf.5").read_text()
+    keys = re.findall(r'strcmp\(key, "(\w+)"\)', (folder / "settings.c").read_text())
+    assert len(keys) >= 10, keys
+    for key in keys:
+        default = re.search(rf"^#{key}=(.*)$", sample, re.MULTILINE)
+        assert default, f"autoupdated.conf does not have {key}="
+        assert f"`{key}=`" in README, f"README.md does not have {key}="
+        item = re.search(rf"^\.It Cm {key}\n(.*?)(?=^\.It|^\.El)", manual, re.MULTILINE | re.DOTALL)
+        assert item, f"autoupdated.conf(5) does not have {key}"
+        if default[1]:
+            assert f"\n.Cm {default[1]} .\n" in f"\n{item[1]}", f"another default of {key}"
+    source = (folder / "main.c").read_text()
+    manual = (docs / "containers-events-autoupdated.8").read_text()
+    for option in re.findall(r'\{ "([a-z-]+)", (?:no|required)_argument', source):
+        assert f'"  --{option}' in source, f"--help does not have --{option}"
+        assert re.search(rf"^\.It .*Fl -{option}\b", manual, re.MULTILINE), option
+
+
+@test
 def the_options_of_the_service_are_documented() -> None:
     source = (SOURCE / "service" / "main.c").read_text()
     manual = (SOURCE / "docs" / "containers-eventsd.8").read_text()
