@@ -12,7 +12,7 @@ import time
 from support.auto_update import (DAEMON, Daemon, ended, image, prepare, results, running, unit,
                                  update_phase)
 from support.client import Client, wait_until
-from support.guest import run
+from support.guest import UNIT, run
 from support.tap import equal, main, note, patience, test
 
 
@@ -101,14 +101,28 @@ def killed_at_any_time_it_goes_on() -> None:
     assert old != new
 
 
-def killed_in_each_phase(client: Client, service: str, count: int = 1) -> set[str]:
-    """Kills the daemon once in each phase of an update that can be caught; which those are."""
+@test
+def without_the_recorder_it_goes_on_when_that_is_back() -> None:
+    client = prepare()
+    old = image("localhost/away:latest", "sleep", "1000")
+    service = unit("away", image="localhost/away:latest")
+    Daemon(StableSec="3s")
+    image("localhost/away:latest", "sh", "-c", "sleep 1; exit 7")
+    seen = killed_in_each_phase(client, service, victim=UNIT)
+    equal((results(client, service), running("away")), (["rolled-back"], old))
+    note(f"recorder killed while {', '.join(sorted(seen))}")
+
+
+def killed_in_each_phase(client: Client, service: str, count: int = 1,
+                         victim: str = DAEMON) -> set[str]:
+    """Kills the daemon, or the recorder, once in each phase of an update that can be caught; which
+    those are."""
     seen: set[str] = set()
 
     def caught() -> bool:
         phase = update_phase()
         if phase and phase not in seen:
-            run("systemctl", "kill", "--signal=KILL", "--kill-whom=main", DAEMON)
+            run("systemctl", "kill", "--signal=KILL", "--kill-whom=main", victim)
             seen.add(phase)
         return len(results(client, service)) >= count
 

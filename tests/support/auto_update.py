@@ -18,12 +18,12 @@ import json
 import time
 from pathlib import Path
 
+from support import machine
 from support.client import Client, Event, wait_until
 from support.guest import IMAGE, Podman, Unit, run
 from support.tap import DeadlinePassed
 
 DAEMON = "containers-events-autoupdated.service"
-CONFIGURATION = Path("/etc/containers-events/autoupdated.conf.d")
 STATE = Path("/var/lib/containers-events-autoupdated/state.json")
 CALLS = Path("/run/podman-calls")
 
@@ -33,6 +33,7 @@ _UNIT = """\
 Environment=PODMAN_SYSTEMD_UNIT=%n
 Type=notify
 NotifyAccess=all
+Delegate=yes
 TimeoutStopSec=20
 {restart}
 {starts}
@@ -53,20 +54,33 @@ exec podman "$@"
 """
 
 
+def systemctl(user: str, *arguments: str) -> None:
+    """Of the system's manager, or of a user's own."""
+    run("systemctl", *([] if user == machine.ROOT else ["--user"]), *arguments, user=user)
+
+
 class Daemon:
     """The daemon under its unit, with settings for a test that has no time."""
 
-    def __init__(self, **settings: str) -> None:
+    def __init__(self, user: str = machine.ROOT, **settings: str) -> None:
         values = {"SettleSec": "200ms", "StableSec": "1s", "MinIntervalSec": "0",
-                  "HealthTimeoutSec": "10s", "Podman": "/usr/local/bin/podman-seen", **settings}
-        CONFIGURATION.mkdir(parents=True, exist_ok=True)
-        (CONFIGURATION / "50-test.conf").write_text(
+                  "HealthTimeoutSec": "10s", **settings}
+        folder = Path(f"/home/{user}/.config") if user != machine.ROOT else Path("/etc")
+        if user == machine.ROOT:
+            self._see_calls()
+            values["Podman"] = "/usr/local/bin/podman-seen"
+        drop_in = folder / "containers-events/autoupdated.conf.d/50-test.conf"
+        drop_in.parent.mkdir(parents=True, exist_ok=True)
+        drop_in.write_text(
             "[Update]\n" + "".join(f"{key}={value}\n" for key, value in values.items()))
+        systemctl(user, "restart", DAEMON)
+        self.forget_calls()
+
+    @staticmethod
+    def _see_calls() -> None:
         wrapper = Path("/usr/local/bin/podman-seen")
         wrapper.write_text(_WRAPPER)
         wrapper.chmod(0o755)
-        run("systemctl", "restart", DAEMON)
-        self.forget_calls()
 
     @staticmethod
     def calls() -> list[str]:
@@ -97,19 +111,20 @@ def unit(name: str, *, image: str, policy: str = "local", containers: tuple[str,
     return f"{name}.service"
 
 
-def image(name: str, *command: str, labels: str = "") -> str:
+def image(name: str, *command: str, labels: str = "", user: str = machine.ROOT) -> str:
     """Builds an image that no other is, which runs the command; its ID."""
     folder = Path("/run/build")
     folder.mkdir(exist_ok=True)
     (folder / "Containerfile").write_text(
         f"FROM {IMAGE}\nLABEL made={time.monotonic_ns()} {labels}\nCMD {json.dumps(command)}\n")
-    return run("podman", "build", "--quiet", f"--tag={name}", folder).stdout.split()[-1]
+    return run("podman", "build", "--quiet", f"--tag={name}", folder,
+               user=user).stdout.split()[-1]
 
 
-def running(name: str) -> str:
+def running(name: str, user: str = machine.ROOT) -> str:
     """The ID of the image that a container runs, or ""."""
     found = run("podman", "container", "inspect", "--format={{.State.Running}} {{.Image}}", name,
-                check=False).stdout.split()
+                check=False, user=user).stdout.split()
     return found[1] if found[:1] == ["true"] else ""
 
 
