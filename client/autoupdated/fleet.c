@@ -21,7 +21,7 @@ struct Fleet {
         Member *members; /* owned */
         size_t n;
         size_t allocated;
-        bool overflown;
+        bool unknown; /* there are more, or nobody has said yet who is there */
 };
 
 int fleet_new(Fleet **ret)
@@ -30,6 +30,7 @@ int fleet_new(Fleet **ret)
 
         if (!f)
                 return -ENOMEM;
+        f->unknown = true;
         *ret = f;
         return 0;
 }
@@ -86,7 +87,7 @@ int fleet_add(Fleet *f, const char *id, const char *image)
         if (!reference_can_change(image))
                 return 0;
         if (f->n == MEMBERS_MAX) {
-                f->overflown = true;
+                f->unknown = true;
                 return 0;
         }
         if (make_room(f) < 0)
@@ -112,7 +113,7 @@ void fleet_begin(Fleet *f)
 {
         for (size_t i = 0; i < f->n; i++)
                 f->members[i].added = false;
-        f->overflown = false;
+        f->unknown = false;
 }
 
 void fleet_keep_added(Fleet *f)
@@ -132,5 +133,5 @@ bool fleet_uses(const Fleet *f, const char *word)
         for (size_t i = 0; i < f->n; i++)
                 if (reference_may_mean(word, f->members[i].image))
                         return true;
-        return f->overflown;
+        return f->unknown;
 }

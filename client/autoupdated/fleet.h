@@ -27,7 +27,8 @@ void fleet_keep_added(Fleet *f);
 
 size_t fleet_count(const Fleet *f);
 
-/* Whether an event that says this of an image may be about one that is used. */
+/* Whether an event that says this of an image may be about one that is used. Before the engine was
+ * asked first, each may be. */
 bool fleet_uses(const Fleet *f, const char *word);
 
 static inline void fleet_freep(Fleet **f)

@@ -105,10 +105,26 @@ static void log_end(const Update *u, OutcomeResult result, const char *error)
         }
 }
 
+/* Nor is what failed tried again at once: by the next round, which sees the same as the last. */
+static int refuse_images(Update *u)
+{
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < u->record.plan.n; i++) {
+                const Change *c = &u->record.plan.changes[i];
+
+                r = ledger_refuse(u->desk->ledger, u->record.plan.unit, c->image, c->new_image,
+                                  c->old_image);
+        }
+        return r;
+}
+
 static void finish(Update *u, OutcomeResult result, const char *error)
 {
         int r = publish(u, result, error);
 
+        if (r >= 0 && result == OUTCOME_FAILED)
+                r = refuse_images(u);
         if (r >= 0) {
                 log_end(u, result, error);
                 ledger_clear_update(u->desk->ledger);
@@ -467,20 +483,6 @@ static int take_newer(Update *u, const Images *images, bool *ret_taken)
         return 0;
 }
 
-/* Before the name is put back: whoever finds it so must know why. */
-static int refuse_images(Update *u)
-{
-        int r = 0;
-
-        for (size_t i = 0; r >= 0 && i < u->record.plan.n; i++) {
-                const Change *c = &u->record.plan.changes[i];
-
-                r = ledger_refuse(u->desk->ledger, u->record.plan.unit, c->image, c->new_image,
-                                  c->old_image);
-        }
-        return r < 0 ? r : ledger_save(u->desk->ledger);
-}
-
 static void on_names(Engine *e, int result, const Containers *containers, const Images *images,
                      void *userdata)
 {
@@ -500,7 +502,10 @@ static void on_names(Engine *e, int result, const Containers *containers, const 
                 u->record.error = NULL;
                 r = enter(u, PHASE_RESTART);
         } else if (r >= 0) {
+                /* Before a name is put back: whoever finds it so must know why. */
                 r = refuse_images(u);
+                if (r >= 0)
+                        r = ledger_save(u->desk->ledger);
                 u->tagging = 0;
                 if (r >= 0)
                         tag_next(u);

@@ -7,6 +7,7 @@ Runs inside the machine that support.host boots, once with each broker."""
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from support import machine
 from support.auto_update import Daemon, ended, image, prepare, results, running, starts, unit
@@ -107,6 +108,30 @@ def without_rollback_it_stays_as_it_is() -> None:
     image("localhost/stay:latest", "sh", "-c", "exit 7")
     equal(ended(client, service).details["result"], "failed")
     equal((running("stay"), starts(client, "stay")), ("", 2))
+
+
+@test
+def what_systemd_refuses_is_not_tried_again() -> None:
+    client = prepare()
+    old = image("localhost/mask:latest", "sleep", "1000")
+    service = unit("mask", image="localhost/mask:latest")
+    daemon = Daemon()
+    refusal = Path(f"/run/systemd/system/{service}.d/refuse.conf")
+    refusal.parent.mkdir(parents=True)
+    refusal.write_text("[Unit]\nRefuseManualStart=yes\n")
+    run("systemctl", "daemon-reload")
+    new = image("localhost/mask:latest", "sleep", "2000")
+    done = ended(client, service)
+    equal((done.details["result"], running("mask")), ("failed", old))
+    assert "systemd does not restart it: " in done.details["error"], done
+    daemon.forget_calls()
+    run("podman", "tag", new, "localhost/mask:latest")
+    wait_until(lambda: any(call.startswith("images") for call in daemon.calls()), "a look")
+    refusal.unlink()
+    run("systemctl", "daemon-reload")
+    last = image("localhost/mask:latest", "sleep", "3000")
+    equal((ended(client, service, 2).details["result"], running("mask")), ("updated", last))
+    equal(results(client, service), ["failed", "updated"])
 
 
 @test

@@ -167,4 +167,5 @@ def prepare() -> Client:
 
 def update_phase() -> str:
     """Of the update under way, as it would be gone on with."""
-    return json.loads(STATE.read_text()).get("update", {}).get("phase", "")
+    return json.loads(STATE.read_text()).get("update", {}).get("phase", "") \
+        if STATE.exists() else ""

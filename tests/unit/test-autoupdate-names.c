@@ -143,7 +143,10 @@ static void test_the_fleet(void)
         char id[16];
 
         tap_eq_int(fleet_new(&fleet), 0, "a fleet");
-        tap_ok(!fleet_uses(fleet, "/s.tar"), "of nobody uses nothing");
+        tap_ok(fleet_uses(fleet, "app"), "nobody has said who is there");
+        fleet_begin(fleet);
+        fleet_keep_added(fleet);
+        tap_ok(!fleet_uses(fleet, "/s.tar"), "a fleet of nobody uses nothing");
         tap_eq_int(fleet_add(fleet, "1", "localhost/app:latest"), 0, "one comes");
         tap_eq_int(fleet_add(fleet, "1", "localhost/app:latest"), 0, "and is told again");
         tap_eq_int(fleet_add(fleet, "2", "localhost/x@sha256:" ID_A), 0, "one cannot change");
