@@ -45,6 +45,24 @@ def many_events_are_one_restart() -> None:
 
 
 @test
+def units_are_updated_one_after_the_other() -> None:
+    """So an image that is no good is stopped by the first of them."""
+    client = prepare()
+    image("localhost/both:latest", "sleep", "1000")
+    services = [unit(name, image="localhost/both:latest") for name in ("both-a", "both-b")]
+    Daemon()
+    image("localhost/both:latest", "sh", "-c", "exit 7")
+    wait_until(lambda: [result for service in services for result in results(client, service)]
+               == ["rolled-back"], "the first", 40)
+    new = image("localhost/both:latest", "sleep", "2000")
+    for service in services:
+        wait_until(lambda service=service: results(client, service)[-1:] == ["updated"], service,
+                   40)
+    equal([running("both-a"), running("both-b")], [new, new])
+    equal(sorted(starts(client, name) for name in ("both-a", "both-b")), [2, 4])
+
+
+@test
 def however_the_name_came_to_another_image() -> None:
     client = prepare()
     name, archive = "localhost/ways:latest", "/run/ways.tar"
