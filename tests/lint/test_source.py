@@ -100,6 +100,17 @@ def shell_is_sound() -> None:
 
 
 @test
+def man_pages_are_sound() -> None:
+    """A macro's name within a line that is meant as a word, for one, which is not shown then."""
+    if not shutil.which("groff"):
+        skip("groff is not installed")
+    for page in files("*.[1-8]"):
+        result = subprocess.run(["groff", "-mandoc", "-ww", "-z", "-Tutf8", "-Kutf8", str(page)],
+                                capture_output=True, text=True, check=False)
+        content(result.stderr and f"{page.relative_to(SOURCE)}: {result.stderr}")
+
+
+@test
 def python_is_sound() -> None:
     with tempfile.TemporaryDirectory() as cache:
         for path in files("*.py"):
