@@ -4,13 +4,13 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <systemd/sd-event.h>
 
 #include "bus.h"
 #include "cleanup.h"
+#include "clock.h"
 #include "escape.h"
 #include "meter.h"
 
@@ -35,14 +35,6 @@ struct Vigil {
         bool answered;
         bool late;
 };
-
-static uint64_t now_usec(void)
-{
-        struct timespec now;
-
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return (uint64_t)now.tv_sec * UINT64_C(1000000) + (uint64_t)now.tv_nsec / 1000;
-}
 
 /* ---- what callers say ---- */
 
@@ -79,7 +71,8 @@ void vigil_answered(Vigil *v)
 
 uint64_t vigil_time_left(const Vigil *v)
 {
-        uint64_t timeout = v->options->timeout_usec, spent = now_usec() - v->started_usec;
+        uint64_t timeout = v->options->timeout_usec,
+                 spent = clock_usec(CLOCK_MONOTONIC) - v->started_usec;
 
         if (timeout == UINT64_MAX)
                 return UINT64_MAX;
@@ -148,7 +141,7 @@ static int on_beat(sd_event_source *source, uint64_t usec, void *userdata)
         Vigil *v = userdata;
         int r;
 
-        meter_set(&v->meter, (now_usec() - v->started_usec) / UINT64_C(1000000));
+        meter_set(&v->meter, (clock_usec(CLOCK_MONOTONIC) - v->started_usec) / UINT64_C(1000000));
         r = sd_event_source_set_time(source, usec + BEAT_USEC);
         return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
@@ -173,7 +166,7 @@ static int add_timers(Vigil *v)
         uint64_t timeout = v->options->timeout_usec;
         int r = 0;
 
-        v->started_usec = now_usec();
+        v->started_usec = clock_usec(CLOCK_MONOTONIC);
         if (timeout < UINT64_MAX)
                 r = sd_event_add_time_relative(v->loop, NULL, CLOCK_MONOTONIC, timeout, 1000,
                                                on_deadline, v);

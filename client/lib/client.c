@@ -3,9 +3,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "cleanup.h"
+#include "clock.h"
 #include "public.h"
 
 /* A connection that held for so long was a good one: the next one is tried for at once. A bus that
@@ -13,14 +13,6 @@
 #define GOOD_USEC UINT64_C(10000000)
 
 static void reconnect_later(cev_client *c);
-
-static uint64_t now_usec(void)
-{
-        struct timespec now;
-
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return (uint64_t)now.tv_sec * UINT64_C(1000000) + (uint64_t)now.tv_nsec / 1000;
-}
 
 /* ---- members ---- */
 
@@ -80,7 +72,7 @@ static void cut(cev_client *c)
 
         if (!c->bus)
                 return;
-        if (now_usec() - c->connected_usec >= GOOD_USEC)
+        if (clock_usec(CLOCK_MONOTONIC) - c->connected_usec >= GOOD_USEC)
                 backoff_reset(&c->backoff);
         while ((m = c->live)) {
                 list_remove(m);
@@ -128,7 +120,7 @@ static int connect_own(cev_client *c)
         r = c->user ? sd_bus_open_user(&c->bus) : sd_bus_open_system(&c->bus);
         if (r < 0)
                 return r;
-        c->connected_usec = now_usec();
+        c->connected_usec = clock_usec(CLOCK_MONOTONIC);
         if (c->settled) {
                 backoff_stop(&c->backoff);
                 r = attach(c);

@@ -2,11 +2,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "bus-errno.h"
 #include "cleanup.h"
 #include "client.h"
+#include "clock.h"
 #include "insist.h"
 #include "names.h"
 #include "public.h"
@@ -32,14 +32,6 @@ struct cev_exec_wait {
 static cev_exec_wait *of_member(Member *m)
 {
         return (cev_exec_wait *)((char *)m - offsetof(cev_exec_wait, member));
-}
-
-static uint64_t now_usec(void)
-{
-        struct timespec now;
-
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return (uint64_t)now.tv_sec * UINT64_C(1000000) + (uint64_t)now.tv_nsec / 1000;
 }
 
 static void finish(cev_exec_wait *w, int result, int exit_code, const sd_bus_error *error)
@@ -70,7 +62,7 @@ static int on_late(sd_event_source *source, uint64_t usec, void *userdata)
 /* For the service 0 is no limit. */
 static uint64_t time_left(const cev_exec_wait *w)
 {
-        uint64_t now = now_usec();
+        uint64_t now = clock_usec(CLOCK_MONOTONIC);
 
         if (w->deadline_usec == 0)
                 return 0;
@@ -174,7 +166,7 @@ static int set_timeout(cev_exec_wait *w, uint64_t timeout_usec)
         uint64_t late;
 
         if (timeout_usec == 0 ||
-            __builtin_add_overflow(now_usec(), timeout_usec, &w->deadline_usec) ||
+            __builtin_add_overflow(clock_usec(CLOCK_MONOTONIC), timeout_usec, &w->deadline_usec) ||
             __builtin_add_overflow(w->deadline_usec, GRACE_USEC, &late)) {
                 w->deadline_usec = 0;
                 return 0;

@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "backoff.h"
 #include "cleanup.h"
+#include "clock.h"
 #include "journal-evidence.h"
 #include "report.h"
 #include "unit-job.h"
@@ -222,14 +222,6 @@ StartOwner *lane_get_committer(const Lane *l)
 
 /* ---- write ---- */
 
-static uint64_t now_usec(void)
-{
-        struct timespec ts;
-
-        clock_gettime(CLOCK_REALTIME, &ts);
-        return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
 static void prepare(Lane *l, const UnitState *state)
 {
         StartRequest *request = l->first;
@@ -246,7 +238,7 @@ static void prepare(Lane *l, const UnitState *state)
         request->intent = (Intent){
                 .boot = l->host->boot,
                 .before = state->invocation,
-                .usec = now_usec(),
+                .usec = clock_usec(CLOCK_REALTIME),
         };
         if (request->owner)
                 request->owner->intend(request->owner, request, &request->intent);

@@ -3,8 +3,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "clock.h"
 #include "report.h"
 
 struct Limiter {
@@ -14,14 +14,6 @@ struct Limiter {
         uint64_t usec;          /* the time by which is counted */
         sd_event_source *timer; /* when what was left out is to be said, or NULL */
 };
-
-static uint64_t now_usec(void)
-{
-        struct timespec ts;
-
-        clock_gettime(CLOCK_REALTIME, &ts);
-        return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
 
 static void record(Limiter *l, uint64_t usec)
 {
@@ -37,7 +29,7 @@ static int on_due(sd_event_source *source, uint64_t usec, void *userdata)
         Limiter *l = userdata;
 
         l->timer = sd_event_source_disable_unref(l->timer);
-        record(l, now_usec());
+        record(l, clock_usec(CLOCK_REALTIME));
         return 0;
 }
 
@@ -51,7 +43,7 @@ static void record_soon(Limiter *l)
 
 static void tick(Limiter *l, uint64_t event_usec)
 {
-        uint64_t now = now_usec();
+        uint64_t now = clock_usec(CLOCK_REALTIME);
 
         if (now < l->usec) {
                 l->usec = 0;

@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cleanup.h"
+#include "clock.h"
 #include "coalescer.h"
 #include "complaint.h"
 #include "environment-file.h"
@@ -41,17 +41,10 @@ struct Runner {
         bool cannot_store; /* which was said */
 };
 
-static uint64_t now_usec(void)
-{
-        struct timespec ts;
-
-        clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
 static void complain(Runner *r, const char *unit, int result, const char *sentence)
 {
-        complaint_make(&r->complaint, now_usec(), r->trigger->name, unit, result, sentence);
+        complaint_make(&r->complaint, clock_usec(CLOCK_MONOTONIC), r->trigger->name, unit, result,
+                       sentence);
 }
 
 /* ---- how far it has come ---- */
@@ -81,7 +74,7 @@ static int on_store(sd_event_source *source, uint64_t usec, void *userdata)
 /* Within that time. */
 static void store_soon(Runner *r, uint64_t usec)
 {
-        uint64_t at = now_usec() + usec;
+        uint64_t at = clock_usec(CLOCK_MONOTONIC) + usec;
 
         if (r->storer && r->store_at <= at)
                 return;
