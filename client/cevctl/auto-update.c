@@ -215,17 +215,14 @@ static int print_json(const UpdateRow *rows, size_t n)
 
 static int run(Context *c, int argc, char *argv[])
 {
-        static const struct option options[] = { COMMON_OPTIONS, {} };
         _cleanup_(updates_freep) Updates *updates = NULL;
         const UpdateRow *rows;
-        int option, status, r;
+        int status, r;
         size_t n;
 
-        while ((option = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
-                status = command_common_option(c, option == 'h' ? OPTION_HELP : option);
-                if (status >= 0)
-                        return status;
-        }
+        status = command_take_common_options(c, argc, argv);
+        if (status >= 0)
+                return status;
         if (optind < argc)
                 return command_usage_error(c, "\"%s\" is too much.", argv[optind]);
 

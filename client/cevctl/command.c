@@ -34,6 +34,16 @@ int command_common_option(Context *c, int option)
         }
 }
 
+int command_take_common_options(Context *c, int argc, char *argv[])
+{
+        static const struct option options[] = { COMMON_OPTIONS, {} };
+        int option, status = -1;
+
+        while (status < 0 && (option = getopt_long(argc, argv, "h", options, NULL)) >= 0)
+                status = command_common_option(c, option == 'h' ? OPTION_HELP : option);
+        return status;
+}
+
 bool command_has_option(int argc, char *argv[], const char *short_options,
                         const struct option *options, int option)
 {

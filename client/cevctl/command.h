@@ -68,6 +68,9 @@ enum {
  * if the command's work is to go on, else the exit status. */
 int command_common_option(Context *c, int option);
 
+/* All options of a command that takes none but these. As above. */
+int command_take_common_options(Context *c, int argc, char *argv[]);
+
 /* Whether the option is among the arguments, before they are taken: what they are taken for may
  * hang on it. */
 bool command_has_option(int argc, char *argv[], const char *short_options,

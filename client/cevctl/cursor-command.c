@@ -39,18 +39,15 @@ static int check_cursor(sd_bus *bus, const char *cursor, sd_bus_error *error)
 
 static int run(Context *c, int argc, char *argv[])
 {
-        static const struct option options[] = { COMMON_OPTIONS, {} };
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL, *reply = NULL;
         _cleanup_free_ char *cursor = NULL;
-        int option, status, r;
+        int status, r;
 
-        while ((option = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
-                status = command_common_option(c, option == 'h' ? OPTION_HELP : option);
-                if (status >= 0)
-                        return status;
-        }
+        status = command_take_common_options(c, argc, argv);
+        if (status >= 0)
+                return status;
         if (optind < argc)
                 return command_usage_error(c, "\"%s\" is too much.", argv[optind]);
 

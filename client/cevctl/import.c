@@ -406,15 +406,12 @@ static int import_all(Import *import, char *paths[])
 
 static int run(Context *c, int argc, char *argv[])
 {
-        static const struct option options[] = { COMMON_OPTIONS, {} };
         _cleanup_free_ Import *import = NULL;
-        int option, status;
+        int status;
 
-        while ((option = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
-                status = command_common_option(c, option == 'h' ? OPTION_HELP : option);
-                if (status >= 0)
-                        return status;
-        }
+        status = command_take_common_options(c, argc, argv);
+        if (status >= 0)
+                return status;
         import = calloc(1, sizeof(Import));
         if (!import)
                 return command_error(-ENOMEM, "Cannot start");
