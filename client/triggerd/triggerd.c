@@ -10,11 +10,10 @@
 #include <systemd/sd-event.h>
 
 #include "cleanup.h"
+#include "environment-file.h"
 #include "report.h"
 #include "runner.h"
 #include "trigger-folder.h"
-
-#define RUNTIME_DIRECTORY "/run/containers-events/trigger"
 
 /* How often systemd is told what goes on, for "systemctl status". */
 #define STATUS_USEC UINT64_C(5000000)
@@ -189,7 +188,7 @@ static const char *directory(const char *variable, const char *fallback)
 static int open_folders(Triggerd *t)
 {
         const char *states = directory("STATE_DIRECTORY", STATE_FOLDER);
-        const char *environments = directory("RUNTIME_DIRECTORY", RUNTIME_DIRECTORY);
+        const char *environments = directory("RUNTIME_DIRECTORY", ENVIRONMENT_FOLDER);
         int r;
 
         r = state_folder_open(states, &t->host.states);
