@@ -7,6 +7,7 @@
 
 #include "cleanup.h"
 #include "escape.h"
+#include "trigger-unit.h"
 
 enum {
         OPTION_ROOT = OPTION_FIRST_OWN,
@@ -59,6 +60,16 @@ int trigger_unknown(const char *name)
         escape_print(stderr, name);
         fputs("\". \"cevctl trigger list\" shows all.\n", stderr);
         return STATUS_NO_SUCH;
+}
+
+void trigger_tell_daemon(const Context *c, const TriggerArguments *a, sd_bus *bus)
+{
+        if (c->json || c->user || *a->root || !bus || !trigger_daemon_is_stopped(bus))
+                return;
+        (void)fflush(stdout);
+        fputs("cevctl: containers-events-triggerd does not run, so nothing is started now: have root "
+              "run \"systemctl enable --now containers-events-triggerd\".\n",
+              stderr);
 }
 
 int trigger_json_add(json_object *object, const char *key, json_object *value)

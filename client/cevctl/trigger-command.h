@@ -7,6 +7,7 @@
  */
 
 #include <json-c/json.h>
+#include <systemd/sd-bus.h>
 
 #include "command.h"
 #include "trigger-folder.h"
@@ -30,6 +31,10 @@ int trigger_load_all(const char *root, TriggerSet *ret);
 
 /* Tells that there is no such trigger; returns STATUS_NO_SUCH. */
 int trigger_unknown(const char *name);
+
+/* Tells if nothing is started because nobody runs the host's triggers, as far as can be asked. The
+ * bus may be NULL. */
+void trigger_tell_daemon(const Context *c, const TriggerArguments *a, sd_bus *bus);
 
 /* What stands in the state's column: "loaded", "masked", "broken". */
 const char *trigger_state_name(TriggerState state);

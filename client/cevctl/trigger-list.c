@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bus.h"
 #include "cleanup.h"
 #include "cursor.h"
 #include "escape.h"
@@ -197,6 +198,17 @@ static int print_json(const TriggerArguments *a, const TriggerSet *set)
         return r;
 }
 
+static void tell_daemon(const Context *c, const TriggerArguments *a, const TriggerSet *set)
+{
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        bool any = false;
+
+        for (size_t i = 0; i < set->n; i++)
+                any = any || set->triggers[i]->state == TRIGGER_LOADED;
+        if (any && bus_open(c->user, &bus) >= 0)
+                trigger_tell_daemon(c, a, bus);
+}
+
 int trigger_list(const Context *c, const TriggerArguments *a)
 {
         _cleanup_(trigger_set_done) TriggerSet set = {};
@@ -216,5 +228,8 @@ int trigger_list(const Context *c, const TriggerArguments *a)
                             : 0;
         else
                 r = print_table(a, &set);
-        return r < 0 ? command_error(r, "Cannot print the triggers") : STATUS_OK;
+        if (r < 0)
+                return command_error(r, "Cannot print the triggers");
+        tell_daemon(c, a, &set);
+        return STATUS_OK;
 }

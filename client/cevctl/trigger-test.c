@@ -41,8 +41,10 @@ static int find_trigger(Test *t, const char *root, const char *name)
         int status, r;
 
         if (strchr(name, '/') || access(name, F_OK) >= 0) {
-                if (access(name, F_OK) < 0)
-                        return trigger_unknown(name);
+                if (access(name, F_OK) < 0) {
+                        (void)command_error(-errno, name);
+                        return STATUS_NO_SUCH;
+                }
                 r = trigger_load_file(name, &trigger_report, &t->alone);
                 if (r < 0)
                         return command_error(r, "Cannot load the trigger");
@@ -180,5 +182,8 @@ int trigger_test(const Context *c, const TriggerArguments *a)
         r = c->json ? trigger_outcome_print_json(&t.outcome) : trigger_outcome_print(&t.outcome);
         if (r < 0)
                 return command_error(r, "Cannot print the outcome");
-        return trigger_outcome_obstacle(&t.outcome) ? STATUS_NO_START : STATUS_OK;
+        if (trigger_outcome_obstacle(&t.outcome))
+                return STATUS_NO_START;
+        trigger_tell_daemon(c, a, t.bus);
+        return STATUS_OK;
 }

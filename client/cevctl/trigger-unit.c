@@ -16,6 +16,8 @@
 #define SERVICE    SYSTEMD ".Service"
 #define SYSTEMD_AT "/org/freedesktop/systemd1"
 
+#define DAEMON "containers-events-triggerd.service"
+
 void trigger_unit_done(TriggerUnit *u)
 {
         free(u->load_state);
@@ -142,4 +144,17 @@ int trigger_unit_ask(sd_bus *bus, const char *unit, TriggerUnit *ret)
         *ret = u;
         u = (TriggerUnit){};
         return 0;
+}
+
+bool trigger_daemon_is_stopped(sd_bus *bus)
+{
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_free_ char *state = NULL;
+        const char *path;
+
+        if (load(bus, DAEMON, &error, &reply, &path) < 0 ||
+            sd_bus_get_property_string(bus, SYSTEMD, path, UNIT, "ActiveState", &error, &state) < 0)
+                return false;
+        return strcmp(state, "inactive") == 0 || strcmp(state, "failed") == 0;
 }

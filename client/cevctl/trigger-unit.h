@@ -20,3 +20,6 @@ typedef struct TriggerUnit {
 /* Returns -ENOMEM; anything else that fails is in the answer. */
 int trigger_unit_ask(sd_bus *bus, const char *unit, TriggerUnit *ret);
 void trigger_unit_done(TriggerUnit *u);
+
+/* Whether the daemon that starts triggers' units was stopped, or never started. */
+bool trigger_daemon_is_stopped(sd_bus *bus);

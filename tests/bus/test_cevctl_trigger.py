@@ -229,7 +229,7 @@ def what_cannot_be_tried_is_said() -> None:
         host.trigger("test", "page-team", "--event=0", status=2, says='"0" is no event')
         host.trigger("test", "page-team", "--event=-1", status=2, says='"-1" is no event')
         host.trigger("test", "nobody", f"--event={seq}", status=5, says='no trigger "nobody"')
-        host.trigger("test", "./nobody.trigger", status=5, says='no trigger "./nobody.trigger"')
+        host.trigger("test", "./nobody.trigger", status=5, says="./nobody.trigger: No such file")
         host.trigger("test", status=2, says="Say which trigger")
         host.trigger("test", "page-team", "x", status=2, says='"x" is too much')
         bad = host.write("bad.trigger", PAGE_TEAM + "CatchUp=maybe\n")

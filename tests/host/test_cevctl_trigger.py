@@ -165,5 +165,23 @@ def the_example_tells_the_team() -> None:
     assert "Name: my-web" in run("cevctl", "show", seq).stdout
 
 
+@test
+def it_says_when_nobody_runs_the_triggers() -> None:
+    own = Path("/etc/containers-events/triggers.d/idle.trigger")
+    own.write_text("[Trigger]\nFilter=event=never\nUnit=some.target\n")
+    unit("some.target", "[Unit]\nDescription=x\n")
+    words = "containers-events-triggerd does not run"
+    run("systemctl", "stop", "containers-events-triggerd.service")
+    for command in (["list"], ["test", "idle"]):
+        for user in (machine.ROOT, machine.READER):
+            result = run("cevctl", "trigger", *command, user=user)
+            assert words in result.stderr, result
+        equal(run("cevctl", "--json", "trigger", *command).stderr, "")
+    run("systemctl", "start", "containers-events-triggerd.service")
+    equal(run("cevctl", "trigger", "list").stderr, "")
+    equal(run("cevctl", "trigger", "test", "idle").stderr, "")
+    own.unlink()
+
+
 if __name__ == "__main__":
     main(private=False)
