@@ -30,7 +30,6 @@ void complaint_make(Complaint *c, uint64_t now_usec, const char *trigger, const 
                     int result, const char *sentence)
 {
         char unsaid[64] = "";
-        int length;
 
         if (c->result == result && now_usec >= c->usec && now_usec - c->usec < INTERVAL_USEC) {
                 c->n_unsaid++;
@@ -40,11 +39,8 @@ void complaint_make(Complaint *c, uint64_t now_usec, const char *trigger, const 
                 snprintf(unsaid, sizeof(unsaid),
                          " (%" PRIu64 " others were not, since the last time.)", c->n_unsaid);
         *c = (Complaint){ .result = result, .usec = now_usec };
-        /* Some end with a period. */
-        sentence = *sentence ? sentence : strerror(-result);
-        length = (int)strlen(sentence);
-        if (length > 0 && sentence[length - 1] == '.')
-                length--;
-        report_error("Trigger %s: %s is not started: %.*s.%s%s", trigger, unit, length, sentence,
-                     advice(result), unsaid);
+        if (*sentence == '\0')
+                sentence = strerror(-result);
+        report_error("Trigger %s: %s is not started: %s%s%s%s", trigger, unit, sentence,
+                     report_period(sentence), advice(result), unsaid);
 }

@@ -7,6 +7,7 @@
 
 #include "backoff.h"
 #include "cleanup.h"
+#include "names.h"
 #include "report.h"
 
 struct Feed {
@@ -71,13 +72,13 @@ static void on_notice(cev_subscription *s, cev_notice notice, const char *text, 
         Feed *f = userdata;
 
         if (notice == CEV_NOTICE_EXPIRED)
-                report_warning("Trigger %s: part of the history was gone before it was read: %s",
-                               f->trigger->name, text);
+                report_warning("Trigger %s: part of the history was gone before it was read: %s%s",
+                               f->trigger->name, text, report_period(text));
         if (notice != CEV_NOTICE_TROUBLE || f->troubled)
                 return;
         f->troubled = true;
-        report_warning("Trigger %s: the history cannot be read, and we go on trying: %s",
-                       f->trigger->name, text);
+        report_warning("Trigger %s: the history cannot be read, and we go on trying: %s%s",
+                       f->trigger->name, text, report_period(text));
 }
 
 static int on_rested(sd_event_source *source, uint64_t usec, void *userdata)
@@ -96,13 +97,15 @@ static void on_end(cev_subscription *s, int result, const sd_bus_error *error, v
 
         f->subscription = cev_subscription_unref(f->subscription);
         if (result == -EINVAL) {
-                report_error("Trigger %s does not run until its filters are changed: %s",
-                             f->trigger->name, sentence);
+                report_error("Trigger %s does not run until its filters are changed: %s%s",
+                             f->trigger->name, sentence, report_period(sentence));
                 return;
         }
         if (!f->troubled)
-                report_warning("Trigger %s: events cannot be had, and we go on trying: %s",
-                               f->trigger->name, sentence);
+                report_warning("Trigger %s: events cannot be had, and we go on trying: %s%s%s",
+                               f->trigger->name, sentence, report_period(sentence),
+                               result == -EACCES ? " Our user has to be in the group " CE_GROUP "."
+                                                 : "");
         f->troubled = true;
         (void)backoff_rest(&f->backoff, cev_client_get_event(f->client), on_rested, f);
 }

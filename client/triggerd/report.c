@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
@@ -40,6 +41,13 @@ void report(int priority, const char *format, ...)
         else
                 fputs("containers-events-triggerd: ", stderr);
         fprintf(stderr, "%s\n", text);
+}
+
+const char *report_period(const char *sentence)
+{
+        size_t length = strlen(sentence);
+
+        return length > 0 && sentence[length - 1] == '.' ? "" : ".";
 }
 
 void report_left_out(const char *trigger, uint64_t n, uint64_t first_seq, uint64_t last_seq)
