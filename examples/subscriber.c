@@ -77,10 +77,16 @@ static int on_idle(cev_subscription *s, void *userdata)
 {
         State *state = userdata;
         const char *cursor;
+        int r;
 
         if (fflush(stdout) != 0)
                 return -errno;
-        return cev_subscription_get_cursor(s, &cursor) < 0 ? 0 : write_cursor(state->file, cursor);
+        if (cev_subscription_get_cursor(s, &cursor) < 0)
+                return 0;
+        r = write_cursor(state->file, cursor);
+        if (r < 0)
+                fprintf(stderr, "The cursor cannot be kept in %s.\n", state->file);
+        return r;
 }
 
 static void on_notice(cev_subscription *s, cev_notice notice, const char *text, void *userdata)

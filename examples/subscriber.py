@@ -151,6 +151,8 @@ class Subscription:
 
 def main():
     """First does something with an event, and then keeps the place behind it."""
+    if len(sys.argv) != 2:
+        sys.exit(f"Usage: {sys.argv[0]} FILE")
     place = pathlib.Path(sys.argv[1])
     subscription = Subscription(place.read_text().strip() if place.exists() else "")
     for event in subscription:
