@@ -25,8 +25,8 @@ TRIGGERD = "containers-events-triggerd.service"
 # wait in the real-time class.
 EXPOSURE = 10
 
-# AF_UNIX, the root directory, a device that ProtectClock= opens, /proc/sys, and the group that reads
-# the journal.
+# AF_UNIX, the root directory, a device that ProtectClock= opens, /proc/sys, and the group that
+# reads the journal.
 TRIGGERD_EXPOSURE = 3
 
 AUTO_UPDATE = "containers-events-autoupdated.service"
