@@ -67,6 +67,29 @@ def the_man_page_has_each_function_as_it_is_declared() -> None:
         assert name and re.search(rf'Fn "\w+ \(\*{name[0]}\)"', page), f"{handler} is not told of"
 
 
+@test
+def the_man_page_has_examples_that_compile() -> None:
+    page = (LIBRARY / "libcontainers-events.3").read_text()
+    examples = page[page.index(".Sh EXAMPLES"):page.index(".Sh ERRORS")]
+    code = re.findall(r"^\.Bd -literal\n(.*?)^\.Ed$", examples, re.DOTALL | re.MULTILINE)
+    equal(len(code), 2)
+    with tempfile.TemporaryDirectory() as folder:
+        unit = Path(folder, "unit.c")
+        unit.write_text("#include <stdio.h>\n#include <containers-events.h>\n"
+                        + "".join(code).replace("\\e", "\\"))
+        run("cc", "-Wall", "-Wextra", "-Werror", *shlex.split(run("pkg-config", "--cflags",
+                                                                  "libsystemd")),
+            f"-I{HEADER.parent}", "-fsyntax-only", unit)
+
+    def emission(text: str) -> list[str]:
+        found = re.search(r"^typedef struct cev_emission \{\n(.*?)^\} cev_emission;", text,
+                          re.DOTALL | re.MULTILINE)
+        assert found, "no struct cev_emission"
+        return re.findall(r"^ +(\w[^;\n]*);", found[1], re.MULTILINE)
+
+    equal(emission(page), emission(HEADER.read_text()))
+
+
 @test(each=MODES)
 def the_header_compiles_alone(mode: str) -> None:
     """With all that a careful user warns of; systemd's own headers want C99 with what GNU adds."""

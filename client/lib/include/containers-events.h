@@ -11,10 +11,10 @@
  *     are untouched on failure. "sd_bus_error *ret_error" may be NULL; it gets the sentence of the
  *     service or of the bus, and is freed with sd_bus_error_free().
  *   - "const char *" that is returned is borrowed from the object it was asked of, and lives as
- * long as that; "char **ret" is the caller's, to be freed with free().
+ *     long as that; "char **ret" is the caller's, to be freed with free().
  *   - Objects are counted references. A callback may drop any, also the last one of the object it
- * was called for; it is called no more then. It gets its cev_event borrowed: cev_event_ref() keeps
- * it.
+ *     was called for; it is called no more then. It gets its cev_event borrowed: cev_event_ref()
+ *     keeps it.
  *   - Texts that are given must be valid UTF-8: -EINVAL.
  *   - Times are nanoseconds since the epoch (CLOCK_REALTIME), timeouts microseconds.
  *   - Not thread-safe: an object belongs to the thread that made it, as sd_bus and sd_event do.
@@ -144,12 +144,12 @@ int cev_event_to_json(const cev_event *e, char **ret);
 
 /* ---- subscription: what happens from some place on, without a hole ---- */
 
+/* After each of these it goes on. The text is what the service said, or "". */
 typedef enum cev_notice {
-        CEV_NOTICE_EXPIRED =
-                1,             /* part of the history was gone before we read it; text says which */
-        CEV_NOTICE_ABSENT = 2, /* the service left the bus and has not come back for a while */
-        CEV_NOTICE_BACK = 3,   /* it came back */
-        CEV_NOTICE_TROUBLE = 4, /* the service could not answer, we go on trying; text says why */
+        CEV_NOTICE_EXPIRED = 1, /* part of the history was gone unread; the text says which */
+        CEV_NOTICE_ABSENT = 2,  /* the service left the bus, and has been away for a while */
+        CEV_NOTICE_BACK = 3,    /* it came back */
+        CEV_NOTICE_TROUBLE = 4, /* it cannot answer, and is asked again; the text says why */
 } cev_notice;
 
 /* The next event. 0 to go on; 1: that was the last one wanted, end with 0; negative: end with it,
