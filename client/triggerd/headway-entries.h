@@ -22,9 +22,11 @@ typedef struct Known {
 } Known;
 
 struct Headway {
-        char *cursor;  /* owned; or NULL */
-        char *history; /* owned; that of the numbers, or NULL */
-        uint64_t seq;  /* of the last event that was taken */
+        char *cursor;       /* owned; or NULL */
+        char *history;      /* owned; that of the numbers, or NULL */
+        uint64_t seq;       /* of the last event that was taken */
+        uint64_t met_usec;  /* what happened before was met */
+        uint64_t skip_usec; /* and was so before this history */
         RateLimit limit;
         Entry entries[HEADWAY_ENTRIES_MAX];
         unsigned n_entries;

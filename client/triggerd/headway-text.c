@@ -16,6 +16,7 @@
  *   containers-events-triggerd 1        what it is, and the version
  *   cursor CURSOR                       nothing behind it: the oldest event
  *   history HISTORY                     to which the numbers below belong
+ *   met USEC SKIP-USEC
  *   limit BEGIN STARTED LEFT-OUT FIRST LAST
  *   done FIRST LAST
  *   passed FIRST LAST
@@ -87,6 +88,7 @@ static void print(const Headway *p, FILE *f)
         if (!p->history)
                 return;
         fprintf(f, "history %s\n", p->history);
+        fprintf(f, "met %" PRIu64 " %" PRIu64 "\n", p->met_usec, p->skip_usec);
         print_limit(f, &p->limit);
         for (unsigned i = 0; i < p->n_entries; i++)
                 print_entry(p, f, i);
@@ -178,6 +180,16 @@ static int parse_limit(RateLimit *l, char *rest)
         return 0;
 }
 
+static int parse_met(Headway *p, char *rest)
+{
+        int r;
+
+        r = parse_number(&rest, &p->met_usec);
+        if (r >= 0)
+                r = parse_number(&rest, &p->skip_usec);
+        return r < 0 || rest ? -EBADMSG : 0;
+}
+
 static int parse_string(const char *rest, char **field)
 {
         if (!rest || *field)
@@ -194,6 +206,8 @@ static int parse_line(Headway *p, char *line)
                 return parse_string(rest, &p->cursor);
         if (strcmp(word, "history") == 0)
                 return parse_string(rest, &p->history);
+        if (strcmp(word, "met") == 0)
+                return parse_met(p, rest);
         if (strcmp(word, "limit") == 0)
                 return parse_limit(&p->limit, rest);
         for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)

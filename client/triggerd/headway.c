@@ -44,6 +44,7 @@ static int begin_history(Headway *p, const char *cursor)
                 drop_entries(p);
                 free(p->cursor);
                 p->cursor = TAKE_PTR(oldest);
+                p->skip_usec = p->met_usec;
         }
         free(p->history);
         p->history = TAKE_PTR(history);
@@ -109,7 +110,7 @@ int headway_take(Headway *p, uint64_t seq, const char *cursor, uint64_t token)
         if (!entry.cursor)
                 return -ENOMEM;
         /* Until it is resolved it is not forgotten, whoever else is killed meanwhile. */
-        entry.intended = headway_ask(p, seq, cursor, &entry.intent) == HEADWAY_INTENDED;
+        entry.intended = headway_ask(p, seq, cursor, UINT64_MAX, &entry.intent) == HEADWAY_INTENDED;
         p->entries[p->n_entries++] = entry;
         p->seq = seq;
         tidy(p);
@@ -119,7 +120,13 @@ int headway_take(Headway *p, uint64_t seq, const char *cursor, uint64_t token)
 int headway_advance(Headway *p, const char *cursor)
 {
         char *copy;
+        int r;
 
+        if (!is_our_history(p, cursor)) {
+                r = begin_history(p, cursor);
+                if (r < 0)
+                        return r;
+        }
         if (p->n_entries > 0 || (p->cursor && strcmp(p->cursor, cursor) == 0))
                 return 0;
         copy = strdup(cursor);
@@ -155,10 +162,13 @@ const char *headway_get_cursor(const Headway *p)
 
 /* ---- what an earlier process knew ---- */
 
-HeadwayKnown headway_ask(const Headway *p, uint64_t seq, const char *cursor, Intent *ret)
+HeadwayKnown headway_ask(const Headway *p, uint64_t seq, const char *cursor, uint64_t usec,
+                         Intent *ret)
 {
         if (!is_our_history(p, cursor))
-                return HEADWAY_NEW;
+                return p->history && usec < p->met_usec ? HEADWAY_DONE : HEADWAY_NEW;
+        if (usec < p->skip_usec)
+                return HEADWAY_DONE;
         for (unsigned i = 0; i < p->n_known; i++) {
                 const Known *known = &p->known[i];
 
@@ -169,6 +179,12 @@ HeadwayKnown headway_ask(const Headway *p, uint64_t seq, const char *cursor, Int
                 return known->what;
         }
         return HEADWAY_NEW;
+}
+
+void headway_set_met(Headway *p, uint64_t usec)
+{
+        if (usec > p->met_usec)
+                p->met_usec = usec;
 }
 
 RateLimit *headway_get_limit(Headway *p)

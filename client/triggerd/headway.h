@@ -47,7 +47,7 @@ const char *headway_get_cursor(const Headway *p);
 /*
  * The next event. A token other than 0 stands for the start that it leads to, and may stand for
  * more events; with 0 it leads to none, and is dealt with. The event of another history than the
- * one before makes all that was known of that void.
+ * one before makes all that was known of that void, but for the time up to which events were met.
  */
 int headway_take(Headway *p, uint64_t seq, const char *cursor, uint64_t token);
 
@@ -59,8 +59,13 @@ typedef enum HeadwayKnown {
         HEADWAY_DONE,
 } HeadwayKnown;
 
-/* The intent is set with HEADWAY_INTENDED alone. */
-HeadwayKnown headway_ask(const Headway *p, uint64_t seq, const char *cursor, Intent *ret);
+/* "usec" is when it happened. The intent is set with HEADWAY_INTENDED alone. */
+HeadwayKnown headway_ask(const Headway *p, uint64_t seq, const char *cursor, uint64_t usec,
+                         Intent *ret);
+
+/* What happened before that time was met. Another history may have it again, under other numbers:
+ * after a power cut the journal's does (containers-eventsd(8)). */
+void headway_set_met(Headway *p, uint64_t usec);
 
 /* Nothing that matches lies before that cursor, but what was taken. */
 int headway_advance(Headway *p, const char *cursor);

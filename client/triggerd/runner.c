@@ -145,7 +145,7 @@ static void on_coalesced(const char *unit, uint64_t token, cev_event *last, uint
 /* The token of the start that the event leads to, or 0 if it leads to none. */
 static int decide(Runner *r, cev_event *e, uint64_t *ret)
 {
-        uint64_t seq = cev_event_get_seq(e), token;
+        uint64_t seq = cev_event_get_seq(e), usec = cev_event_get_time_nsec(e) / 1000, token;
         _cleanup_free_ char *unit = NULL;
         TriggerEvent view = event_view(e);
         HeadwayKnown known;
@@ -153,7 +153,7 @@ static int decide(Runner *r, cev_event *e, uint64_t *ret)
         int k;
 
         *ret = 0;
-        known = headway_ask(r->headway, seq, cev_event_get_cursor(e), &intent);
+        known = headway_ask(r->headway, seq, cev_event_get_cursor(e), usec, &intent);
         if (known == HEADWAY_DONE)
                 return 0;
         k = unit_pattern_expand(r->trigger->unit, &view, &unit);
@@ -164,8 +164,7 @@ static int decide(Runner *r, cev_event *e, uint64_t *ret)
                 return start(r, unit, *ret, e, 1, &intent);
         }
         token = coalescer_find(r->coalescer, unit);
-        if (token == 0 && known != HEADWAY_PASSED &&
-            !limiter_passes(r->limiter, cev_event_get_time_nsec(e) / 1000, seq))
+        if (token == 0 && known != HEADWAY_PASSED && !limiter_passes(r->limiter, usec, seq))
                 return 0;
         *ret = token ?: ++r->last_token;
         if (token != 0 || r->trigger->coalesce_usec > 0)
@@ -234,6 +233,7 @@ static void on_rest(const char *cursor, void *userdata)
 
         if (headway_advance(r->headway, cursor) < 0)
                 return; /* out of memory: the next time */
+        headway_set_met(r->headway, clock_usec(CLOCK_REALTIME));
         /* From its first place on nothing is to be missed, whatever happens. */
         if (first)
                 store(r);

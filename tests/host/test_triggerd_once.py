@@ -89,6 +89,23 @@ def what_happened_while_it_was_down_is_caught_up_with() -> None:
 
 
 @test
+def another_history_begins_where_the_old_one_ended() -> None:
+    notes = Notes("wiped")
+    trigger("wiped", "wiped@%n.service")
+    first = die("wiped", "old")
+    notes.wait(first)
+    wait_for_state("wiped", first)
+    run("systemctl", "stop", UNIT, "containers-eventsd.service")
+    for path in Path("/var/log/containers-events").iterdir():
+        if path.is_file():
+            path.unlink()
+    die("wiped", "renumbered", time_nsec=time.time_ns() - 3600 * 10**9)
+    second = die("wiped", "new")
+    run("systemctl", "start", UNIT)
+    notes.wait(first, second)
+
+
+@test
 def catch_up_no_begins_now() -> None:
     notes = Notes("never")
     trigger("never", "never@%n.service", "CatchUp=no")

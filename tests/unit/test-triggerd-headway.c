@@ -45,7 +45,7 @@ static void restart(Headway **h)
 static HeadwayKnown ask(const Headway *h, uint64_t seq)
 {
         Intent found = {};
-        HeadwayKnown known = headway_ask(h, seq, cursor(HISTORY, seq), &found);
+        HeadwayKnown known = headway_ask(h, seq, cursor(HISTORY, seq), 5000, &found);
 
         if (known == HEADWAY_INTENDED)
                 tap_ok(sd_id128_equal(found.boot, intent.boot) &&
@@ -181,7 +181,7 @@ static void test_other_history(void)
         take(h, 2, 1);
         take(h, 3, 0);
         restart(&h);
-        tap_eq_int(headway_ask(h, 3, cursor(OTHER, 3), NULL), HEADWAY_NEW,
+        tap_eq_int(headway_ask(h, 3, cursor(OTHER, 3), 5000, NULL), HEADWAY_NEW,
                    "a number of another history is new");
         tap_eq_int(headway_take(h, 1, cursor(OTHER, 1), 1), 0, "its first event");
         tap_eq_str(headway_get_cursor(h), "", "it is read from its beginning");
@@ -190,6 +190,35 @@ static void test_other_history(void)
         tap_eq_str(headway_get_cursor(h), "", "also after a restart");
         headway_take(h, 1, cursor(OTHER, 1), 0);
         tap_eq_str(headway_get_cursor(h), OTHER ":1", "and goes on from there");
+        headway_take(h, 2, cursor(OTHER, 2), 1);
+        headway_advance(h, cursor(HISTORY, 7));
+        tap_eq_str(headway_get_cursor(h), HISTORY ":7", "or where nothing matches in a third");
+}
+
+/* The journal may give events that were met new numbers. */
+static void test_renumbered(void)
+{
+        _cleanup_(headway_freep) Headway *h = NULL;
+
+        headway_new(&h);
+        tap_eq_int(headway_ask(h, 1, cursor(HISTORY, 1), 0, NULL), HEADWAY_NEW, "the first");
+        headway_advance(h, cursor(HISTORY, 1));
+        headway_set_met(h, 4000);
+        headway_set_met(h, 3000);
+        tap_eq_int(headway_ask(h, 3, cursor(HISTORY, 3), 3999, NULL), HEADWAY_NEW,
+                   "an old event that is new");
+        restart(&h);
+        tap_eq_int(headway_ask(h, 1, cursor(OTHER, 1), 3999, NULL), HEADWAY_DONE,
+                   "one of another history that was met");
+        tap_eq_int(headway_ask(h, 1, cursor(OTHER, 1), 4000, NULL), HEADWAY_NEW,
+                   "and one that was not");
+        headway_take(h, 1, cursor(OTHER, 1), 0);
+        headway_set_met(h, 9000);
+        restart(&h);
+        tap_eq_int(headway_ask(h, 2, cursor(OTHER, 2), 3999, NULL), HEADWAY_DONE,
+                   "another one that was met");
+        tap_eq_int(headway_ask(h, 2, cursor(OTHER, 2), 4001, NULL), HEADWAY_NEW,
+                   "and another that was not");
 }
 
 static void test_limit(void)
@@ -231,6 +260,7 @@ static void test_text(void)
                 "containers-events-triggerd 1\nlimit 1 2 3 4\n",
                 "containers-events-triggerd 1\nlimit 1 99999999999 3 4 5\n",
                 "containers-events-triggerd 1\npassed 1\n",
+                "containers-events-triggerd 1\nmet 1\n",
                 "containers-events-triggerd 1\ncursor a:1\ncursor a:2\n",
                 "containers-events-triggerd 1\ncursor a:1\n\nhistory a\n",
         };
@@ -249,6 +279,7 @@ int main(void)
         test_coalesced();
         test_full();
         test_other_history();
+        test_renumbered();
         test_limit();
         test_text();
         return tap_done();
