@@ -36,7 +36,7 @@ EXECUTED = Path("/srv/executed")
 LEFT_OUT = "f7bbc9358e3c4ceb852881f4bb91bc8e"  # MESSAGE_ID of what a limit left out
 DEADLINE = 40
 
-CONTAINERS, STREAMS, KILLS = 100, 4, 5
+CONTAINERS, STREAMS, KILLS, AT_A_TIME = 100, 4, 5, 3
 DEATHS, BURST, AT_ONCE = 1000, 5, 100
 PACE = 0.003  # seconds
 SLACK = 0.5  # ms, in which a machine with nothing to do wakes up, or not
@@ -180,7 +180,9 @@ def each_container_that_dies_starts_its_unit_once() -> None:
             if turn % 2:
                 service.kill(client)
             else:
-                kill_triggerd()
+                # At once again: what one left in doubt is so for the next.
+                for _ in range(AT_A_TIME):
+                    kill_triggerd()
             if turn == KILLS:
                 run("systemctl", "daemon-reload")
     for life in lives:
@@ -192,7 +194,7 @@ def each_container_that_dies_starts_its_unit_once() -> None:
     names = {variables["NAME"]: variables["EXIT_CODE"] for variables in starts()}
     equal(names, {f"c{number}": str(1 + number % 255) for number in range(CONTAINERS)})
     equal(run("systemctl", "show", "--value", "--property=NRestarts", TRIGGERD).stdout.strip(),
-          str(KILLS))
+          str(KILLS * AT_A_TIME))
 
 
 HOSTILE = [
