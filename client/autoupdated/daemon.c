@@ -178,14 +178,14 @@ static int tell_update(Daemon *d, const cev_event *e)
 static int on_container(cev_subscription *s, cev_event *e, void *userdata)
 {
         Daemon *d = userdata;
-        const char *unit = cev_event_get_label(e, LABEL_UNIT);
         int r = 0;
 
         if (!is_ours(e))
                 return 0;
+        /* Its unit may be said by its pod's infra container. */
         if (is(e, "died") || is(e, "remove"))
                 fleet_remove(d->fleet, cev_event_get_id(e));
-        else if (is(e, "start") && unit &&
+        else if (is(e, "start") &&
                  policy_from_string(cev_event_get_label(e, LABEL_POLICY)) != POLICY_NONE)
                 r = fleet_add(d->fleet, cev_event_get_id(e), cev_event_get_image(e));
         if (r >= 0 && d->update)

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """containers-events-autoupdated where Podman is not as it should be: on a private bus, with a
-Podman that says what it is told to. There is no systemd, so nothing is restarted: tests/host has that."""
+Podman that says what it is told to. There is no systemd, so nothing is restarted: tests/host has
+that."""
 
 from __future__ import annotations
 

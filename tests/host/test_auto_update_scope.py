@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from support.auto_update import (DAEMON, Daemon, ended, image, outcomes, prepare, results, running,
-                                 starts, systemctl, unit)
+from support.auto_update import (DAEMON, Daemon, ended, image, outcomes, pod, prepare, results,
+                                 running, starts, systemctl, unit)
 from support.client import wait_until
 from support.guest import IMAGE, Podman, Unit, podman_on_journald, run
 from support.host import ALICE
@@ -42,6 +42,21 @@ def many_events_are_one_restart() -> None:
     ended(client, service)
     equal((results(client, service), running("busy"), starts(client, "busy")),
           (["updated"], new, 2))
+
+
+@test
+def a_pod_is_restarted_by_the_unit_of_its_infra_container() -> None:
+    client = prepare()
+    Daemon()
+    image("localhost/member:latest", "sleep", "1000")
+    service = pod("group", image="localhost/member:latest")
+    new = image("localhost/member:latest", "sleep", "2000")
+    done = ended(client, service)
+    equal((done.details["result"], done.details["container"], running("group-member")),
+          ("updated", "group-member", new))
+    image("localhost/member:latest", "sh", "-c", "exit 7")
+    done = ended(client, service, 2)
+    equal((done.details["result"], running("group-member")), ("rolled-back", new))
 
 
 @test

@@ -111,6 +111,36 @@ def unit(name: str, *, image: str, policy: str = "local", containers: tuple[str,
     return f"{name}.service"
 
 
+# As "podman generate systemd --new" writes it for a pod. The infra container has the label of the
+# environment, and the other has none of that.
+_POD = """\
+[Service]
+Environment=PODMAN_SYSTEMD_UNIT=%n
+Type=forking
+PIDFile=/run/{name}.pid
+TimeoutStopSec=20
+ExecStartPre=/usr/bin/podman pod create --infra-image={infra} --share=ipc --share-parent=false \
+    --infra-conmon-pidfile=/run/{name}.pid --name={name} --replace
+ExecStartPre=/usr/bin/env --unset=PODMAN_SYSTEMD_UNIT podman create --pod={name} --replace \
+    --name={name}-member --label=io.containers.autoupdate=local {image}
+ExecStart=/usr/bin/podman pod start {name}
+ExecStop=/usr/bin/podman pod stop --time=0 {name}
+ExecStopPost=/usr/bin/podman pod rm --force --time=0 {name}
+"""
+
+
+def pod(name: str, *, image: str) -> str:
+    """A started service of a pod, with one container that is called NAME-member."""
+    infra = f"localhost/{name}-infra:1"
+    run("podman", "import", '--change=ENTRYPOINT ["/bin/sleep", "9000"]', "/srv/image.tar", infra)
+    Path(f"/etc/systemd/system/{name}.service").write_text(
+        _POD.format(name=name, infra=infra, image=image))
+    run("systemctl", "daemon-reload")
+    _units.append(f"{name}.service")
+    run("systemctl", "start", f"{name}.service")
+    return f"{name}.service"
+
+
 def image(name: str, *command: str, labels: str = "", user: str = machine.ROOT) -> str:
     """Builds an image that no other is, which runs the command; its ID."""
     folder = Path("/run/build")
