@@ -189,12 +189,15 @@ static int settle(cev_client *c)
         r = sd_event_add_defer(c->loop, &c->joining, on_joining, c);
         if (r >= 0)
                 r = sd_event_source_set_enabled(c->joining, SD_EVENT_OFF);
+        if (r >= 0)
+                r = gate_new(c->loop, &c->gate);
         if (client_is_cut(c))
                 cut(c);
         if (r >= 0 && c->bus)
                 r = attach(c);
         if (r < 0) {
                 c->joining = sd_event_source_disable_unref(c->joining);
+                c->gate = gate_free(c->gate);
                 return r;
         }
         c->settled = true;
@@ -283,6 +286,7 @@ _public_ cev_client *cev_client_unref(cev_client *c)
                 return NULL;
         backoff_stop(&c->backoff);
         sd_event_source_disable_unref(c->joining);
+        gate_free(c->gate);
         sd_bus_slot_unref(c->disconnected);
         if (c->attached)
                 (void)sd_bus_detach_event(c->bus);

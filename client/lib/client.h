@@ -15,6 +15,7 @@
 
 #include "backoff.h"
 #include "containers-events.h"
+#include "gate.h"
 
 typedef struct Member Member;
 
@@ -47,6 +48,7 @@ struct cev_client {
         Member *live;             /* begun on this connection */
         Member *waiting;          /* to begin */
         sd_event_source *joining; /* when there is a connection for them */
+        Gate *gate;               /* for subscriptions' questions */
 };
 
 /* Adds a member, which begins from the loop. */

@@ -102,6 +102,7 @@ struct Follow {
         Progress progress;
         Listener *listener; /* NULL when there is nothing to follow */
         Ahead ahead;
+        GatePlace place; /* for the call */
         sd_bus_slot *call;
         Bulk *bulk;              /* of STREAMING */
         int bulk_error;          /* of the handler */
@@ -150,12 +151,18 @@ static void stop_timers(Follow *f)
         f->absent = sd_event_source_disable_unref(f->absent);
 }
 
+static void drop_call(Follow *f)
+{
+        f->call = sd_bus_slot_unref(f->call);
+        gate_leave(f->options.gate, &f->place);
+}
+
 static void end(Follow *f, int result, const sd_bus_error *error)
 {
         if (f->state == ENDED)
                 return;
         f->state = ENDED;
-        f->call = sd_bus_slot_unref(f->call);
+        drop_call(f);
         f->bulk = bulk_free(f->bulk);
         stop_timers(f);
         f->deadline = sd_event_source_disable_unref(f->deadline);
@@ -544,7 +551,7 @@ static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
         _cleanup_(leavep) Follow *f = enter(userdata);
         int r;
 
-        f->call = sd_bus_slot_unref(f->call);
+        drop_call(f);
         if (sd_bus_message_is_method_error(m, NULL)) {
                 failed(f, sd_bus_message_get_error(m));
                 return 0;
@@ -555,7 +562,7 @@ static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
         return 0;
 }
 
-static void ask(Follow *f)
+static void call(Follow *f)
 {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         PageRequest page = {
@@ -567,14 +574,6 @@ static void ask(Follow *f)
         };
         int r;
 
-        if (f->state == ENDED)
-                return;
-        stop_timers(f);
-        if (!listener_has_owner(f->listener) && is_steady(f)) {
-                wait_for_owner(f);
-                return;
-        }
-        f->state = ASKING;
         f->ask_again = false;
         f->last_page = f->past_deadline;
 
@@ -583,6 +582,27 @@ static void ask(Follow *f)
                 r = sd_bus_call_async(f->bus, &f->call, m, on_reply, f, 0);
         if (r < 0)
                 end(f, r, NULL);
+}
+
+static void on_granted(GatePlace *place)
+{
+        _cleanup_(leavep) Follow *f = enter((Follow *)((char *)place - offsetof(Follow, place)));
+
+        call(f);
+}
+
+static void ask(Follow *f)
+{
+        if (f->state == ENDED)
+                return;
+        stop_timers(f);
+        if (!listener_has_owner(f->listener) && is_steady(f)) {
+                wait_for_owner(f);
+                return;
+        }
+        f->state = ASKING;
+        if (gate_enter(f->options.gate, &f->place))
+                call(f);
 }
 
 /* ---- signals ---- */
@@ -664,7 +684,7 @@ Follow *follow_free(Follow *f)
         f->pause = sd_event_source_disable_unref(f->pause);
         f->deadline = sd_event_source_disable_unref(f->deadline);
         stop_timers(f);
-        f->call = sd_bus_slot_unref(f->call);
+        drop_call(f);
         f->bulk = bulk_free(f->bulk);
         f->listener = listener_free(f->listener);
         if (f->n_inside > 0) {
@@ -728,6 +748,7 @@ int follow_new(sd_bus *bus, const FollowOptions *options, const FollowHandler *h
         f->handler = handler;
         f->userdata = userdata;
         f->options.cursor = NULL; /* below it is copied */
+        f->place.granted = on_granted;
         f->live_last = options->live.begun ? options->live.last : UINT64_MAX;
         f->quiet = options->live.is_quiet;
         f->answered = options->again;

@@ -16,6 +16,7 @@
 #include <systemd/sd-bus.h>
 
 #include "event.h"
+#include "gate.h"
 
 typedef struct Follow Follow;
 
@@ -49,6 +50,10 @@ typedef struct FollowOptions {
          * waited for, and not started. */
         bool again;
         FollowLive live; /* then: of the Follow before */
+
+        /* Questions wait here for those of others on this connection; must outlive the Follow.
+         * NULL: they do not. */
+        Gate *gate;
 
         /* Go on when all that is recorded was read, to the time of until_nsec if there is one. */
         bool follow;

@@ -225,6 +225,7 @@ static FollowOptions options_now(const cev_subscription *s)
                 .skips_backlog = s->has_backlog ? !s->backlog : from_now,
                 .again = s->begun,
                 .live = s->live,
+                .gate = s->client->gate,
                 .follow = !s->until_end,
         };
 }
