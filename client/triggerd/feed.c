@@ -11,7 +11,8 @@
 #include "report.h"
 
 struct Feed {
-        cev_client *client; /* counted */
+        ClientPool *clients; /* shared */
+        cev_client *client;  /* borrowed, from there */
         const FeedHandler *handler;
         void *userdata;
         const Trigger *trigger;         /* borrowed */
@@ -174,20 +175,21 @@ Feed *feed_free(Feed *f)
         if (!f)
                 return NULL;
         feed_stop(f);
-        cev_client_unref(f->client);
+        client_pool_leave(f->clients, f->client);
         free(f->place);
         free(f);
         return NULL;
 }
 
-int feed_new(cev_client *client, const FeedHandler *handler, void *userdata, Feed **ret)
+int feed_new(ClientPool *clients, const FeedHandler *handler, void *userdata, Feed **ret)
 {
         Feed *f = calloc(1, sizeof(Feed));
 
         if (!f)
                 return -ENOMEM;
         *f = (Feed){
-                .client = cev_client_ref(client),
+                .clients = clients,
+                .client = client_pool_enter(clients),
                 .handler = handler,
                 .userdata = userdata,
         };

@@ -6,8 +6,7 @@
  * behind the last event that was taken.
  */
 
-#include <containers-events.h>
-
+#include "client-pool.h"
 #include "trigger.h"
 
 typedef struct Feed Feed;
@@ -20,8 +19,8 @@ typedef struct FeedHandler {
         void (*rest)(const char *cursor, void *userdata);
 } FeedHandler;
 
-/* Borrows the client and its loop. */
-int feed_new(cev_client *client, const FeedHandler *handler, void *userdata, Feed **ret);
+/* Takes a place in the pool, which must outlive it. */
+int feed_new(ClientPool *clients, const FeedHandler *handler, void *userdata, Feed **ret);
 Feed *feed_free(Feed *f);
 
 /* Goes on with the filters of that trigger, which is borrowed: behind what was taken, else behind

@@ -339,7 +339,7 @@ int runner_new(const RunnerHost *host, const Trigger *trigger, Runner **ret)
         if (k >= 0)
                 k = coalescer_new(host->loop, on_coalesced, r, &r->coalescer);
         if (k >= 0)
-                k = feed_new(host->client, &feeding, r, &r->feed);
+                k = feed_new(host->clients, &feeding, r, &r->feed);
         if (k < 0)
                 return k;
         limiter_set_trigger(r->limiter, trigger);

@@ -7,8 +7,7 @@
  * has the others, and it goes on there when there is room.
  */
 
-#include <containers-events.h>
-
+#include "client-pool.h"
 #include "starter.h"
 #include "state-folder.h"
 #include "trigger.h"
@@ -18,7 +17,7 @@ typedef struct Runner Runner;
 /* What all of them share; it must outlive them. */
 typedef struct RunnerHost {
         sd_event *loop;
-        cev_client *client;
+        ClientPool *clients;
         Starter *starter;
         StateFolder *states;
 } RunnerHost;

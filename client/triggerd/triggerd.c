@@ -236,9 +236,7 @@ static int open_bus(Triggerd *t)
 {
         int r;
 
-        r = cev_client_open_system(&t->host.client);
-        if (r >= 0)
-                r = cev_client_attach_event(t->host.client, t->host.loop);
+        r = client_pool_new(t->host.loop, &t->host.clients);
         if (r >= 0)
                 r = starter_new(t->host.loop, t->environments, &t->host.starter);
         if (r < 0)
@@ -251,7 +249,7 @@ static void triggerd_done(Triggerd *t)
         free_runners(t);
         trigger_set_done(&t->set);
         starter_free(t->host.starter);
-        cev_client_unref(t->host.client);
+        client_pool_free(t->host.clients);
         environment_folder_close(t->environments);
         state_folder_close(t->host.states);
         sd_event_source_disable_unref(t->status);

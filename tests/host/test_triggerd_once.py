@@ -184,6 +184,29 @@ def answers() -> bool:
                                           check=False).returncode in (0, 1)
 
 
+@test(deadline=60)
+def many_triggers_outlive_the_service() -> None:
+    """More than dbus-daemon has rules for on one connection."""
+    notes = Notes("many")
+    for n in range(400):
+        (TRIGGERS / f"many{n}.trigger").write_text(
+            "[Trigger]\nFilter=event=died\n"
+            f"Filter=label=for=many{n}\nUnit=many@{n}.service\n")
+    reload()
+    until(lambda: len(list(STATES.glob("many*.state"))) == 400, "their places", 40)
+    seqs = [die(f"many{n}") for n in (0, 199, 399)]
+    notes.wait(*seqs)
+    for n in range(200, 400):
+        (TRIGGERS / f"many{n}.trigger").unlink()
+    reload()
+    run("systemctl", "restart", "containers-eventsd.service")
+    until(answers, "the service")
+    notes.wait(*seqs, *[die(f"many{n}") for n in (0, 199)])
+    for n in range(200):
+        (TRIGGERS / f"many{n}.trigger").unlink()
+    reload()
+
+
 # ---- a start that it was killed in ----
 
 

@@ -172,7 +172,8 @@ typedef void (*cev_end_handler)(cev_subscription *s, int result, const sd_bus_er
                                 void *userdata);
 
 /* A subscription to what is recorded from now on; the functions below change that before it is
- * started (-EBUSY after that). */
+ * started (-EBUSY after that). (dbus-daemon lets a connection have 512 match rules, of which each
+ * takes two: for more than 200 of them take several clients.) */
 int cev_subscription_new(cev_client *c, cev_subscription **ret);
 cev_subscription *cev_subscription_ref(cev_subscription *s);
 cev_subscription *cev_subscription_unref(cev_subscription *s); /* NULL is allowed */
