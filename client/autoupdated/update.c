@@ -169,6 +169,8 @@ static void fail(Update *u, const char *problem)
         }
         free(u->record.error);
         u->record.error = strdup(problem);
+        say_warning("The new image of %s is no good, and the old one is put back: %s.",
+                    u->record.plan.unit, problem);
         r = u->record.error ? enter(u, PHASE_BACK_TAG) : -ENOMEM;
         if (r < 0)
                 give_up(u, r);
