@@ -78,7 +78,7 @@ int trigger_cat(const Context *c, const TriggerArguments *a)
         _cleanup_(trigger_set_done) TriggerSet set = {};
         int status, r = 0;
 
-        status = trigger_load_all(a->root, &set);
+        status = trigger_load_all(a, &set);
         if (status >= 0)
                 return status;
         if (c->json)

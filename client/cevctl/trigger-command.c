@@ -36,8 +36,23 @@ const char *trigger_state_name(TriggerState state)
         return names[state];
 }
 
+/* Whether the place is a file of one of the triggers that were named; if none was, each is. */
+static bool is_asked_for(const TriggerArguments *a, const char *place)
+{
+        for (size_t i = 0; i < a->n_names; i++) {
+                size_t length = strlen(a->names[i]);
+
+                for (const char *p = strchr(place, '/'); p; p = strchr(p + 1, '/'))
+                        if (strncmp(p + 1, a->names[i], length) == 0 && strchr(".:", p[1 + length]))
+                                return true;
+        }
+        return a->n_names == 0;
+}
+
 static void on_warning(const char *place, const char *text, void *userdata)
 {
+        if (userdata && !is_asked_for(userdata, place))
+                return;
         fputs("cevctl: ", stderr);
         escape_print(stderr, place);
         fputs(": ", stderr);
@@ -47,9 +62,10 @@ static void on_warning(const char *place, const char *text, void *userdata)
 
 const TriggerReport trigger_report = { .warning = on_warning };
 
-int trigger_load_all(const char *root, TriggerSet *ret)
+int trigger_load_all(const TriggerArguments *a, TriggerSet *ret)
 {
-        int r = trigger_set_load(root, &trigger_report, ret);
+        const TriggerReport report = { .warning = on_warning, .userdata = (void *)a };
+        int r = trigger_set_load(a->root, &report, ret);
 
         return r < 0 ? command_error(r, "Cannot load the triggers") : -1;
 }

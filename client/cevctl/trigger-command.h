@@ -26,8 +26,9 @@ int trigger_test(const Context *c, const TriggerArguments *a);
 /* Tells on standard error. */
 extern const TriggerReport trigger_report;
 
-/* All triggers; what is wrong with them is told on standard error. -1, or the exit status. */
-int trigger_load_all(const char *root, TriggerSet *ret);
+/* All triggers; what is odd about those that were asked for is told on standard error. -1, or the
+ * exit status. */
+int trigger_load_all(const TriggerArguments *a, TriggerSet *ret);
 
 /* Tells that there is no such trigger; returns STATUS_NO_SUCH. */
 int trigger_unknown(const char *name);

@@ -214,7 +214,7 @@ int trigger_list(const Context *c, const TriggerArguments *a)
         _cleanup_(trigger_set_done) TriggerSet set = {};
         int status, r;
 
-        status = trigger_load_all(a->root, &set);
+        status = trigger_load_all(a, &set);
         if (status >= 0)
                 return status;
         for (size_t i = 0; i < a->n_names; i++)

@@ -36,8 +36,9 @@ static void test_done(Test *t)
 }
 
 /* What has a "/" is a file, and so is what is one here. -1, or the exit status. */
-static int find_trigger(Test *t, const char *root, const char *name)
+static int find_trigger(Test *t, const TriggerArguments *a)
 {
+        const char *name = a->names[0];
         int status, r;
 
         if (strchr(name, '/') || access(name, F_OK) >= 0) {
@@ -51,7 +52,7 @@ static int find_trigger(Test *t, const char *root, const char *name)
                 t->outcome.trigger = t->alone;
                 return -1;
         }
-        status = trigger_load_all(root, &t->set);
+        status = trigger_load_all(a, &t->set);
         if (status >= 0)
                 return status;
         t->outcome.trigger = trigger_set_find(&t->set, name);
@@ -170,7 +171,7 @@ int trigger_test(const Context *c, const TriggerArguments *a)
         _cleanup_(test_done) Test t = { .context = c };
         int status, r;
 
-        status = find_trigger(&t, a->root, a->names[0]);
+        status = find_trigger(&t, a);
         if (status >= 0)
                 return status;
         r = bus_open(c->user, &t.bus);

@@ -127,7 +127,11 @@ def the_list_has_each_trigger_and_what_is_wrong_with_it() -> None:
         equal((rows[0]["RateLimitIntervalUSec"], rows[0]["RateLimitBurst"], rows[0]["CatchUp"]),
               (60_000_000, 5, True))
         equal(len(rows[0]["DropIns"]), 1)
-        assert host.trigger("list", "nobody", status=5, says=warning) == ""
+        assert host.trigger("list", "nobody", status=5, says="no trigger") == ""
+
+        # What is odd about others is not told to who asks for one.
+        assert "bad" in host.trigger("list", "bad")
+        host.trigger("cat", "page-team.trigger", says=warning)
 
 
 @test
