@@ -60,7 +60,8 @@
  * events only later, under the same numbers and without another signal. So these signals are kept
  * while a page is on its way, and delivered behind it. Where a number is missing, and with filters,
  * we are RESTING until the history is written again. Who follows from now on is spared that: what
- * is missing before the first signal happened before.
+ * is missing before the first signal happened before. Who comes when all of them were signalled has
+ * heard of none, so when the service says that it is no longer degraded, a page is asked for.
  *
  * The ends of health checks' exec sessions may be recorded and not signalled. The next signal says
  * how many they were, so that nobody has to ask for them. Where a page has them all the same, they
@@ -667,6 +668,16 @@ static void on_owner(bool present, void *userdata)
                 wait_for_owner(f);
 }
 
+static void on_written(void *userdata)
+{
+        _cleanup_(leavep) Follow *f = enter(userdata);
+
+        if (f->state == LIVE)
+                ask(f);
+        else if (f->state == ASKING)
+                f->ask_again = true;
+}
+
 static void on_failed(int result, const sd_bus_error *error, void *userdata)
 {
         _cleanup_(leavep) Follow *f = enter(userdata);
@@ -735,6 +746,7 @@ int follow_new(sd_bus *bus, const FollowOptions *options, const FollowHandler *h
         static const ListenerHandler listening = {
                 .owner = on_owner,
                 .event = on_event,
+                .written = on_written,
                 .failed = on_failed,
         };
         _cleanup_(follow_freep) Follow *f = calloc(1, sizeof(Follow));

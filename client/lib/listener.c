@@ -7,6 +7,7 @@
 #include "cleanup.h"
 #include "names.h"
 #include "owner.h"
+#include "variant.h"
 
 struct Listener {
         sd_bus *bus; /* shared */
@@ -14,6 +15,7 @@ struct Listener {
         void *userdata;
         Owner *owner;
         sd_bus_slot *signal;
+        sd_bus_slot *changes;
         sd_bus_slot *disconnected;
 };
 
@@ -22,6 +24,7 @@ Listener *listener_free(Listener *l)
         if (!l)
                 return NULL;
         sd_bus_slot_unref(l->signal);
+        sd_bus_slot_unref(l->changes);
         sd_bus_slot_unref(l->disconnected);
         owner_free(l->owner);
         sd_bus_unref(l->bus);
@@ -51,6 +54,22 @@ static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
         return 0;
 }
 
+/* Of all properties only Degraded and its reason are told of. */
+static int on_changes(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
+{
+        _cleanup_(json_object_putp) json_object *properties = NULL;
+        json_object *degraded;
+        Listener *l = userdata;
+
+        if (!owner_is(l->owner, sd_bus_message_get_sender(m)) || sd_bus_message_skip(m, "s") < 0 ||
+            variant_read_dict(m, &properties) < 0)
+                return 0;
+        if (json_object_object_get_ex(properties, "Degraded", &degraded) &&
+            !json_object_get_boolean(degraded))
+                l->handler->written(l->userdata);
+        return 0;
+}
+
 static void on_owner(Owner *owner, const sd_bus_error *error, void *userdata)
 {
         Listener *l = userdata;
@@ -61,17 +80,29 @@ static void on_owner(Owner *owner, const sd_bus_error *error, void *userdata)
                 l->handler->owner(owner_get(owner) != NULL, l->userdata);
 }
 
+static bool is_refused(Listener *l, sd_bus_message *reply)
+{
+        const sd_bus_error *error = sd_bus_message_get_error(reply);
+
+        if (!error)
+                return false;
+        l->handler->failed(-sd_bus_error_get_errno(error), error, l->userdata);
+        return true;
+}
+
+static int on_changes_installed(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
+{
+        (void)is_refused(userdata, m);
+        return 0;
+}
+
 static int on_installed(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
 {
         Listener *l = userdata;
         int r;
 
-        if (sd_bus_message_is_method_error(m, NULL)) {
-                const sd_bus_error *error = sd_bus_message_get_error(m);
-
-                l->handler->failed(-sd_bus_error_get_errno(error), error, l->userdata);
+        if (is_refused(l, m))
                 return 0;
-        }
         r = owner_new(l->bus, CE_BUS_NAME, on_owner, l, &l->owner);
         if (r < 0)
                 l->handler->failed(r, NULL, l->userdata);
@@ -100,6 +131,11 @@ int listener_new(sd_bus *bus, const ListenerHandler *handler, void *userdata, Li
         r = sd_bus_match_signal_async(bus, &l->disconnected, NULL, "/org/freedesktop/DBus/Local",
                                       "org.freedesktop.DBus.Local", "Disconnected", on_disconnected,
                                       NULL, l);
+        if (r >= 0)
+                r = sd_bus_match_signal_async(bus, &l->changes, CE_BUS_NAME, CE_OBJECT_PATH,
+                                              "org.freedesktop.DBus.Properties",
+                                              "PropertiesChanged", on_changes, on_changes_installed,
+                                              l);
         if (r >= 0)
                 r = sd_bus_match_signal_async(bus, &l->signal, CE_BUS_NAME, CE_OBJECT_PATH,
                                               CE_INTERFACE, CE_SIGNAL_EVENT_EMITTED, on_signal,

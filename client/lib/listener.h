@@ -21,6 +21,10 @@ typedef struct ListenerHandler {
 
         void (*event)(const Event *event, void *userdata);
 
+        /* The service can write its history again. What it signalled before is recorded now, and
+         * is not signalled a second time. */
+        void (*written)(void *userdata);
+
         /* Listening is over: error is what the bus said, or NULL for the errno. */
         void (*failed)(int result, const sd_bus_error *error, void *userdata);
 } ListenerHandler;

@@ -18,8 +18,11 @@ import dbus
 
 from support import machine
 from support.bus import BROKERS, Bus
+from support.calls import Calls
 from support.client import Client, Event, wait_until
+from support.disk import fill, tmpfs
 from support.forger import forge
+from support.journal import needs_files
 from support.podman_log import Writer
 from support.program import Program, run
 from support.proxy import Proxy
@@ -345,6 +348,30 @@ def an_expired_cursor_is_said_and_gone_on_with() -> None:
         lines = run(bus, FOLLOW, "own", f"cursor {GONE}", "follow no")
         assert lines[0].startswith("expired ") and GONE in lines[0], lines[0]
         equal(lines[1:4], recorded(service))
+
+
+@test(deadline=90)
+def who_comes_while_the_disk_is_full_has_all_when_there_is_room() -> None:
+    needs_files("its history is on no disk of its own")
+    with tmpfs("256k") as disk, Bus() as bus, contextlib.ExitStack() as stack:
+        log = machine.folder("podman") / "events.log"
+        service = stack.enter_context(Service(bus, history=disk / "history", config={
+            "Log": {"SegmentSize": "64K"}, "Podman": {"Enabled": "yes", "EventsLog": log}}))
+        client, writer = bus.client(), Writer(log, limit=1 << 30)
+        writer.write(5)
+        wait_until(lambda: client.get("NewestSeq") == 5, "the first events")
+        first = stack.enter_context(Program(bus, FOLLOW, "own", "cursor "))
+        first.wait_for(lambda lines: len(events_of(lines)) == 5)
+        filler = fill(disk)
+        while not client.get("Degraded"):
+            writer.write(20)
+            wait_until(lambda: len(events_of(first.lines)) == len(writer.truth), "all signals")
+        calls = stack.enter_context(Calls(bus))
+        second = stack.enter_context(Program(bus, FOLLOW, "own", "cursor "))
+        wait_until(lambda: calls.count("QueryAfter") > 0, "a question")
+        filler.unlink()
+        wait_until(lambda: len(events_of(second.lines)) == len(writer.truth), "all events", 30)
+        same(events_of(second.lines), recorded(service))
 
 
 @test
