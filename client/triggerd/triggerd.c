@@ -145,7 +145,7 @@ static int say_status(Triggerd *t)
         unsigned waiting, running;
 
         starter_count(t->host.starter, &waiting, &running);
-        if (asprintf(&text, "%zu triggers, %u starts waiting, %u units running", t->n_runners,
+        if (asprintf(&text, "Triggers: %zu, starts that wait: %u, units that run: %u", t->n_runners,
                      waiting, running) < 0)
                 return -ENOMEM;
         if (t->said && strcmp(t->said, text) == 0)

@@ -374,7 +374,7 @@ def the_watchdog_ends_what_hangs() -> None:
 
 @test
 def its_status_says_what_it_does() -> None:
-    until(lambda: re.match(r"\d+ triggers, \d+ starts waiting, \d+ units running$",
+    until(lambda: re.match(r"Triggers: \d+, starts that wait: \d+, units that run: \d+$",
                                 show("StatusText")), lambda: show("StatusText"),
                patience(10))
 
