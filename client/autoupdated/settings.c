@@ -14,6 +14,7 @@
 
 #include "cleanup.h"
 #include "config.h"
+#include "text-format.h"
 #include "time-span.h"
 #include "unit-file.h"
 
@@ -77,15 +78,13 @@ __attribute__((format(printf, 2, 3))) static int tell(const Parsing *p, const ch
 {
         _cleanup_free_ char *sentence = NULL;
         va_list ap;
-        int n;
+        int r;
 
         va_start(ap, format);
-        n = vasprintf(&sentence, format, ap);
+        r = text_format_list(&sentence, format, ap);
         va_end(ap);
-        if (n < 0) {
-                sentence = NULL;
-                return -ENOMEM;
-        }
+        if (r < 0)
+                return r;
         p->report(sentence, p->userdata);
         return 0;
 }
@@ -247,10 +246,8 @@ static int load_drop_in(Parsing *p, const char *file, const char *name)
 {
         _cleanup_free_ char *path = NULL;
 
-        if (asprintf(&path, "%s.d/%s", file, name) < 0) {
-                path = NULL;
+        if (text_format(&path, "%s.d/%s", file, name) < 0)
                 return -ENOMEM;
-        }
         return load_file(p, path, true);
 }
 
@@ -260,10 +257,8 @@ static int load_drop_ins(Parsing *p, const char *file)
         struct dirent **entries = NULL;
         int n, r = 0;
 
-        if (asprintf(&folder, "%s.d", file) < 0) {
-                folder = NULL;
+        if (text_format(&folder, "%s.d", file) < 0)
                 return -ENOMEM;
-        }
         n = scandir(folder, &entries, is_conf, alphasort);
         if (n < 0)
                 return errno == ENOENT ? 0

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "text-format.h"
+
 /* A unit that is started again and again: it has failed long before. */
 #define BORN_MAX 256
 
@@ -61,18 +63,14 @@ Watch *watch_free(Watch *w)
 __attribute__((format(printf, 2, 3))) static int fail(Watch *w, const char *format, ...)
 {
         va_list ap;
-        int n;
+        int r;
 
         if (w->problem)
                 return 0;
         va_start(ap, format);
-        n = vasprintf(&w->problem, format, ap);
+        r = text_format_list(&w->problem, format, ap);
         va_end(ap);
-        if (n < 0) {
-                w->problem = NULL;
-                return -ENOMEM;
-        }
-        return 0;
+        return r;
 }
 
 static bool is_born(const Watch *w, const char *id)

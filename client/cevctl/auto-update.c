@@ -14,6 +14,7 @@
 #include "history.h"
 #include "output.h"
 #include "table.h"
+#include "text-format.h"
 #include "updates.h"
 
 #define NSEC_PER_SEC UINT64_C(1000000000)
@@ -101,10 +102,8 @@ static int add_last(Table *table, const UpdateRow *row)
                 return table_add(table, "-", NULL);
         if (format_time(time, row->time_nsec) < 0)
                 return -ERANGE;
-        if (asprintf(&text, "%s %s", row->result, time) < 0) {
-                text = NULL;
+        if (text_format(&text, "%s %s", row->result, time) < 0)
                 return -ENOMEM;
-        }
         return table_add(table, text, result_color(row->result));
 }
 

@@ -9,6 +9,7 @@
 
 #include "cleanup.h"
 #include "escape.h"
+#include "text-format.h"
 #include "time-spec.h"
 #include "utf8.h"
 
@@ -65,12 +66,10 @@ int command_usage_error(const Context *c, const char *format, ...)
         int r;
 
         va_start(ap, format);
-        r = vasprintf(&sentence, format, ap);
+        r = text_format_list(&sentence, format, ap);
         va_end(ap);
-        if (r < 0) {
-                sentence = NULL;
-                return command_error(-ENOMEM, "Cannot say what is wrong");
-        }
+        if (r < 0)
+                return command_error(r, "Cannot say what is wrong");
 
         fputs("cevctl: ", stderr);
         escape_print(stderr, sentence);

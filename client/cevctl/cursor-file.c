@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "text-format.h"
 
 /* Far more than a cursor has. */
 #define SIZE_MAX_BYTES 256
@@ -54,7 +55,7 @@ int cursor_file_write(const char *path, const char *cursor)
         _cleanup_close_ int fd = -1;
         int r;
 
-        if (asprintf(&new, "%s.new", path) < 0)
+        if (text_format(&new, "%s.new", path) < 0)
                 return -ENOMEM;
 
         /* What a crash left behind goes; what anybody else put there is not followed. */

@@ -16,6 +16,7 @@
 #include "history.h"
 #include "meter.h"
 #include "selection.h"
+#include "text-format.h"
 #include "time-spec.h"
 
 typedef struct Export {
@@ -49,10 +50,8 @@ static int open_file(Export *export, const char *path)
         if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
                 fd = open(path, O_WRONLY | O_CLOEXEC);
         } else {
-                if (asprintf(&export->temporary, "%s.XXXXXX", path) < 0) {
-                        export->temporary = NULL;
+                if (text_format(&export->temporary, "%s.XXXXXX", path) < 0)
                         return -ENOMEM;
-                }
                 fd = mkostemp(export->temporary, O_CLOEXEC);
         }
         if (fd < 0)

@@ -6,6 +6,7 @@
 #include "cleanup.h"
 #include "escape.h"
 #include "layers.h"
+#include "text-format.h"
 #include "trigger-command.h"
 
 void trigger_print_text(char *text, size_t length)
@@ -59,10 +60,8 @@ static int print_trigger(const char *root, const Trigger *t)
 
         if (r <= 0)
                 return r;
-        if (asprintf(&subfolder, "%s" TRIGGER_SUFFIX ".d", t->name) < 0) {
-                subfolder = NULL;
+        if (text_format(&subfolder, "%s" TRIGGER_SUFFIX ".d", t->name) < 0)
                 return -ENOMEM;
-        }
         r = layered_files_list(root, subfolder, ".conf", &files, &where);
         if (r < 0 && r != -ENOMEM)
                 return printf("\n# %s: %s\n", where, strerror(-r)) < 0 ? -EIO : 0;

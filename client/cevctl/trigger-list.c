@@ -16,6 +16,7 @@
 #include "state-folder.h"
 #include "strv.h"
 #include "table.h"
+#include "text-format.h"
 #include "text-stream.h"
 #include "trigger-command.h"
 
@@ -54,10 +55,8 @@ static int read_place(const char *root, const Trigger *t, char **ret)
         size_t length;
         int r;
 
-        if (asprintf(&path, "%s" STATE_FOLDER "/%s" STATE_SUFFIX, root, t->name) < 0) {
-                path = NULL;
+        if (text_format(&path, "%s" STATE_FOLDER "/%s" STATE_SUFFIX, root, t->name) < 0)
                 return -ENOMEM;
-        }
         r = layered_file_read(path, &text, &length);
         if (r > 0)
                 r = headway_from_text(text, &headway);

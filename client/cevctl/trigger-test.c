@@ -13,6 +13,7 @@
 #include "event-view.h"
 #include "specifier.h"
 #include "strv.h"
+#include "text-format.h"
 #include "trigger-command.h"
 #include "trigger-filters.h"
 #include "trigger-outcome.h"
@@ -120,10 +121,8 @@ static int expand(TriggerOutcome *o)
                 r = environment_file_name(o->unit, &name);
         if (r >= 0)
                 r = environment_file_text(&event, o->trigger->name, 1, &o->environment);
-        if (r >= 0 && asprintf(&o->file, ENVIRONMENT_FOLDER "/%s", name) < 0) {
-                o->file = NULL;
-                r = -ENOMEM;
-        }
+        if (r >= 0)
+                r = text_format(&o->file, ENVIRONMENT_FOLDER "/%s", name);
         return r;
 }
 

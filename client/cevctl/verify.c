@@ -14,6 +14,7 @@
 #include "cleanup.h"
 #include "command.h"
 #include "config.h"
+#include "text-format.h"
 
 /* As the program that is executed has it. */
 #define STATUS_NOT_CHECKED 2
@@ -33,8 +34,8 @@ static int execute(const Context *c, const Wish *wish)
         const char *arguments[8] = { path, "--verify" };
         size_t n = 2;
 
-        if ((wish->directory && asprintf(&directory, "--directory=%s", wish->directory) < 0) ||
-            (wish->config && asprintf(&config, "--config=%s", wish->config) < 0))
+        if ((wish->directory && text_format(&directory, "--directory=%s", wish->directory) < 0) ||
+            (wish->config && text_format(&config, "--config=%s", wish->config) < 0))
                 return STATUS_NOT_CHECKED;
         if (wish->repair)
                 arguments[n++] = "--repair";

@@ -9,6 +9,7 @@
 
 #include "cleanup.h"
 #include "file.h"
+#include "text-format.h"
 
 /* An event has 64 KiB, and escaping makes no more than four times that of it. */
 #define TEXT_MAX (1024 * 1024)
@@ -49,7 +50,7 @@ int environment_folder_write(EnvironmentFolder *folder, const char *file, const 
 {
         _cleanup_free_ char *all = NULL;
 
-        if (asprintf(&all, "# %s\n%s", unit, text) < 0)
+        if (text_format(&all, "# %s\n%s", unit, text) < 0)
                 return -ENOMEM;
         /* It lives as long as the machine does not boot again. */
         return file_replace(folder->fd, file, all, false);

@@ -12,6 +12,7 @@
 
 #include "cleanup.h"
 #include "names.h"
+#include "text-format.h"
 
 /* What others said is quoted in it: a name that a person gave, a sentence of the service. */
 static void make_one_line(char *text)
@@ -25,13 +26,12 @@ void report(int priority, const char *format, ...)
 {
         _cleanup_free_ char *text = NULL;
         va_list arguments;
-        int length;
+        int r;
 
         va_start(arguments, format);
-        length = vasprintf(&text, format, arguments);
+        r = text_format_list(&text, format, arguments);
         va_end(arguments);
-        if (length < 0) {
-                text = NULL;
+        if (r < 0) {
                 fputs("Out of memory.\n", stderr);
                 return;
         }

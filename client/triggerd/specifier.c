@@ -11,6 +11,7 @@
 
 #include "cleanup.h"
 #include "hash.h"
+#include "text-format.h"
 #include "text-stream.h"
 #include "unit-name.h"
 
@@ -29,17 +30,13 @@ typedef struct Parts {
 
 __attribute__((format(printf, 2, 3))) static int refuse(char **ret_problem, const char *format, ...)
 {
-        char *sentence;
         va_list ap;
-        int n;
+        int r;
 
         va_start(ap, format);
-        n = vasprintf(&sentence, format, ap);
+        r = text_format_list(ret_problem, format, ap);
         va_end(ap);
-        if (n < 0)
-                return -ENOMEM;
-        *ret_problem = sentence;
-        return -EINVAL;
+        return r < 0 ? r : -EINVAL;
 }
 
 static bool split(const char *pattern, Parts *ret)

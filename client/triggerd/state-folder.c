@@ -12,6 +12,7 @@
 
 #include "cleanup.h"
 #include "file.h"
+#include "text-format.h"
 
 /* The text of the most entries that there can be takes less than a quarter of it. */
 #define SIZE_MAX_BYTES (256 * 1024)
@@ -57,7 +58,7 @@ int state_folder_open(const char *path, StateFolder **ret)
 
 static int make_name(const char *trigger, char **ret)
 {
-        return asprintf(ret, "%s" STATE_SUFFIX, trigger) < 0 ? -ENOMEM : 0;
+        return text_format(ret, "%s" STATE_SUFFIX, trigger);
 }
 
 int state_folder_load(StateFolder *folder, const char *trigger, Headway **ret)

@@ -11,6 +11,7 @@
 #include "cleanup.h"
 #include "specifier.h"
 #include "strv.h"
+#include "text-format.h"
 #include "time-span.h"
 #include "unit-file.h"
 #include "utf8.h"
@@ -31,19 +32,15 @@ __attribute__((format(printf, 2, 3))) static int wrong(Reading *r, const char *f
 {
         _cleanup_free_ char *sentence = NULL;
         va_list ap;
-        int n;
+        int k;
 
         va_start(ap, format);
-        n = vasprintf(&sentence, format, ap);
+        k = text_format_list(&sentence, format, ap);
         va_end(ap);
-        if (n < 0) {
-                sentence = NULL;
+        if (k < 0)
+                return k;
+        if (text_format(&r->problem, "%s:%u: %s", r->file, r->line, sentence) < 0)
                 return -ENOMEM;
-        }
-        if (asprintf(&r->problem, "%s:%u: %s", r->file, r->line, sentence) < 0) {
-                r->problem = NULL;
-                return -ENOMEM;
-        }
         return -EINVAL;
 }
 
@@ -51,21 +48,17 @@ __attribute__((format(printf, 2, 3))) static int warn(const Reading *r, const ch
 {
         _cleanup_free_ char *sentence = NULL, *place = NULL;
         va_list ap;
-        int n;
+        int k;
 
         if (!r->report || !r->report->warning)
                 return 0;
         va_start(ap, format);
-        n = vasprintf(&sentence, format, ap);
+        k = text_format_list(&sentence, format, ap);
         va_end(ap);
-        if (n < 0) {
-                sentence = NULL;
+        if (k < 0)
+                return k;
+        if (text_format(&place, "%s:%u", r->file, r->line) < 0)
                 return -ENOMEM;
-        }
-        if (asprintf(&place, "%s:%u", r->file, r->line) < 0) {
-                place = NULL;
-                return -ENOMEM;
-        }
         r->report->warning(place, sentence, r->report->userdata);
         return 0;
 }
@@ -239,7 +232,7 @@ int trigger_file_read(Trigger *t, const char *file, const char *text, size_t len
         if (!string)
                 return -ENOMEM;
         if (strlen(string) != length || !utf8_is_valid(string)) {
-                if (asprintf(ret_problem, "%s: the file is no UTF-8 text", file) < 0)
+                if (text_format(ret_problem, "%s: the file is no UTF-8 text", file) < 0)
                         return -ENOMEM;
                 return -EINVAL;
         }
@@ -279,7 +272,7 @@ int trigger_file_check(const Trigger *t, const TriggerReport *report, char **ret
         const char *missing = what_is_missing(t);
 
         if (missing) {
-                if (asprintf(ret_problem, "%s: %s", t->path, missing) < 0)
+                if (text_format(ret_problem, "%s: %s", t->path, missing) < 0)
                         return -ENOMEM;
                 return -EINVAL;
         }

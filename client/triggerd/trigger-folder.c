@@ -10,6 +10,7 @@
 #include "layers.h"
 #include "specifier.h"
 #include "strv.h"
+#include "text-format.h"
 #include "trigger-file.h"
 
 /* So that it can be part of a file's name, and of a message, as it is. */
@@ -25,10 +26,8 @@ static int breaks(Trigger *t, const char *path, int r)
         if (r == -ENOMEM)
                 return r;
         t->state = TRIGGER_BROKEN;
-        if (asprintf(&t->problem, "%s: %s", path, what) < 0) {
-                t->problem = NULL;
+        if (text_format(&t->problem, "%s: %s", path, what) < 0)
                 return -ENOMEM;
-        }
         return 0;
 }
 
@@ -57,10 +56,8 @@ static int read_drop_ins(Trigger *t, const char *root, const TriggerReport *repo
         _cleanup_free_ char *subfolder = NULL, *where = NULL;
         int r;
 
-        if (asprintf(&subfolder, "%s" TRIGGER_SUFFIX ".d", t->name) < 0) {
-                subfolder = NULL;
+        if (text_format(&subfolder, "%s" TRIGGER_SUFFIX ".d", t->name) < 0)
                 return -ENOMEM;
-        }
         r = layered_files_list(root, subfolder, ".conf", &files, &where);
         if (r < 0)
                 return breaks(t, where ?: subfolder, r);

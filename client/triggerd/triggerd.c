@@ -13,6 +13,7 @@
 #include "environment-file.h"
 #include "report.h"
 #include "runner.h"
+#include "text-format.h"
 #include "trigger-folder.h"
 
 /* How often systemd is told what goes on, for "systemctl status". */
@@ -145,8 +146,8 @@ static int say_status(Triggerd *t)
         unsigned waiting, running;
 
         starter_count(t->host.starter, &waiting, &running);
-        if (asprintf(&text, "Triggers: %zu, starts that wait: %u, units that run: %u", t->n_runners,
-                     waiting, running) < 0)
+        if (text_format(&text, "Triggers: %zu, starts that wait: %u, units that run: %u",
+                        t->n_runners, waiting, running) < 0)
                 return -ENOMEM;
         if (t->said && strcmp(t->said, text) == 0)
                 return 0;
