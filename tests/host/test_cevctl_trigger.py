@@ -167,6 +167,7 @@ def the_example_tells_the_team() -> None:
 
 @test
 def it_says_when_nobody_runs_the_triggers() -> None:
+    client()  # whoever comes first starts the bus, and systemd joins it a moment later
     own = Path("/etc/containers-events/triggers.d/idle.trigger")
     own.write_text("[Trigger]\nFilter=event=never\nUnit=some.target\n")
     unit("some.target", "[Unit]\nDescription=x\n")
