@@ -138,7 +138,8 @@ static int print_table(const UpdateRow *rows, size_t n)
         int r;
 
         if (n == 0) {
-                puts("No container that is up wants to be updated.");
+                puts("No container that is up has the labels io.containers.autoupdate and "
+                     "PODMAN_SYSTEMD_UNIT.");
                 return 0;
         }
         r = table_new(titles, sizeof(titles) / sizeof(titles[0]), &table);
