@@ -187,23 +187,23 @@ def answers() -> bool:
 @test(deadline=60)
 def many_triggers_outlive_the_service() -> None:
     """More than dbus-daemon has rules for on one connection."""
-    notes = Notes("many")
+    notes = Notes("crowd")
     for n in range(400):
-        (TRIGGERS / f"many{n}.trigger").write_text(
+        (TRIGGERS / f"crowd{n}.trigger").write_text(
             "[Trigger]\nFilter=event=died\n"
-            f"Filter=label=for=many{n}\nUnit=many@{n}.service\n")
+            f"Filter=label=for=crowd{n}\nUnit=crowd@{n}.service\n")
     reload()
-    until(lambda: len(list(STATES.glob("many*.state"))) == 400, "their places", 40)
-    seqs = [die(f"many{n}") for n in (0, 199, 399)]
+    until(lambda: len(list(STATES.glob("crowd*.state"))) == 400, "their places", 40)
+    seqs = [die(f"crowd{n}") for n in (0, 199, 399)]
     notes.wait(*seqs)
     for n in range(200, 400):
-        (TRIGGERS / f"many{n}.trigger").unlink()
+        (TRIGGERS / f"crowd{n}.trigger").unlink()
     reload()
     run("systemctl", "restart", "containers-eventsd.service")
     until(answers, "the service")
-    notes.wait(*seqs, *[die(f"many{n}") for n in (0, 199)])
+    notes.wait(*seqs, *[die(f"crowd{n}") for n in (0, 199)])
     for n in range(200):
-        (TRIGGERS / f"many{n}.trigger").unlink()
+        (TRIGGERS / f"crowd{n}.trigger").unlink()
     reload()
 
 
