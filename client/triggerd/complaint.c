@@ -18,7 +18,8 @@ static const char *advice(int result)
         case ERFKILL:
                 return " Unmask the unit, or mask the trigger.";
         case EACCES:
-                return " It takes polkit, and its rule 50-containers-events-triggerd.rules.";
+                return " It takes polkit, and its rule 50-containers-events-triggerd.rules; a trigger "
+                       "that everybody may read; and the unit's own name, not an alias.";
         case EPERM:
                 return " Take RefuseManualStart= out of the unit.";
         default:

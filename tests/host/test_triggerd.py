@@ -133,6 +133,17 @@ def without_polkit_it_says_what_is_missing() -> None:
     notes.wait(seq)
 
 
+@test
+def an_alias_is_refused_and_told() -> None:
+    Notes("itself")
+    (UNITS / "nick@.service").symlink_to("itself@.service")
+    run("systemctl", "daemon-reload")
+    trigger("nick", "nick@%n.service")
+    die("nick")
+    until(lambda: re.search(r"nick@c\.service is not started: .*denied\. It takes polkit.*alias\.",
+                            said()))
+
+
 # ---- what a unit finds ----
 
 
