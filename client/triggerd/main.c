@@ -13,6 +13,9 @@
 /* --may-start: not a word is printed for a unit that no trigger names, for polkit would log it. */
 #define STATUS_MAY_NOT 1
 
+/* As in sysexits.h; systemd does not start it again after that. */
+#define STATUS_CONFIGURATION 78
+
 static void print_help(void)
 {
         printf("containers-events-triggerd [OPTION...]\n\n"
@@ -50,7 +53,7 @@ int main(int argc, char *argv[])
                 { "help", no_argument, NULL, 'h' },
                 {},
         };
-        int c = getopt_long(argc, argv, "", options, NULL);
+        int c = getopt_long(argc, argv, "", options, NULL), r;
 
         switch (c) {
         case 'm':
@@ -72,5 +75,8 @@ int main(int argc, char *argv[])
         }
         /* A reader of standard error that left is no reason to end. */
         signal(SIGPIPE, SIG_IGN);
-        return triggerd_run() < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        r = triggerd_run();
+        if (r == -ENOTRECOVERABLE)
+                return STATUS_CONFIGURATION;
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

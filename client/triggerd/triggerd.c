@@ -82,13 +82,13 @@ static void free_runners(Triggerd *t)
 }
 
 /* What did not change goes on; the others' runners are what is left. */
-static int make_runners(Triggerd *t, const TriggerSet *set, Runner **runners, size_t *ret_n)
+static size_t make_runners(Triggerd *t, const TriggerSet *set, Runner **runners)
 {
         size_t n = 0;
-        int r = 0;
 
-        for (size_t i = 0; i < set->n && r >= 0; i++) {
+        for (size_t i = 0; i < set->n; i++) {
                 const Trigger *trigger = set->triggers[i];
+                int r = 0;
 
                 if (trigger->state != TRIGGER_LOADED)
                         continue;
@@ -102,8 +102,7 @@ static int make_runners(Triggerd *t, const TriggerSet *set, Runner **runners, si
                 else
                         report_error("Trigger %s does not run: %s.", trigger->name, strerror(-r));
         }
-        *ret_n = n;
-        return r;
+        return n;
 }
 
 static int load(Triggerd *t)
@@ -115,7 +114,9 @@ static int load(Triggerd *t)
 
         r = trigger_set_load("", &warnings, &set);
         if (r < 0) {
-                report_error("The triggers cannot be read: %s.", strerror(-r));
+                report_error("The triggers cannot be read: %s. Their folders must be readable for "
+                             "everybody.",
+                             strerror(-r));
                 return r;
         }
         report_broken(&set);
@@ -125,7 +126,7 @@ static int load(Triggerd *t)
                 return -ENOMEM;
         }
         /* One that cannot be made is without a runner until the next time; the others run. */
-        (void)make_runners(t, &set, runners, &n);
+        n = make_runners(t, &set, runners);
         free_runners(t);
         t->runners = runners;
         t->n_runners = n;
@@ -258,6 +259,12 @@ static void triggerd_done(Triggerd *t)
         free(t->said);
 }
 
+/* What is wrong with a folder: this stays so. */
+static int of_folder(int r)
+{
+        return r == -EACCES || r == -ENOTDIR || r == -ELOOP || r == -E2BIG ? -ENOTRECOVERABLE : r;
+}
+
 int triggerd_run(void)
 {
         _cleanup_(triggerd_done) Triggerd t = {};
@@ -265,11 +272,11 @@ int triggerd_run(void)
 
         r = open_loop(&t);
         if (r >= 0)
-                r = open_folders(&t);
+                r = of_folder(open_folders(&t));
         if (r >= 0)
                 r = open_bus(&t);
         if (r >= 0)
-                r = load(&t);
+                r = of_folder(load(&t));
         if (r < 0)
                 return r;
         (void)say_status(&t);

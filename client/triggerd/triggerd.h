@@ -6,5 +6,6 @@
  * reads the triggers again when it is told to (SIGHUP). Wiring only.
  */
 
-/* Returns when it is told to end: 0, or why it could not go on, which was said. */
+/* Returns when it is told to end: 0, or why it could not go on, which was said; -ENOTRECOVERABLE if
+ * it is the folders, and nothing but an administrator can mend that. */
 int triggerd_run(void);

@@ -144,6 +144,19 @@ def an_alias_is_refused_and_told() -> None:
                             said()))
 
 
+@test
+def a_folder_that_it_cannot_read_ends_it_for_good() -> None:
+    trigger("closed", "closed@%n.service")
+    TRIGGERS.chmod(0o750)
+    try:
+        run("systemctl", "restart", UNIT, check=False)
+        until(lambda: show("ActiveState") == "failed")
+        assert re.search(rf"{TRIGGERS}: Permission denied", said()), said()
+    finally:
+        TRIGGERS.chmod(0o755)
+        run("systemctl", "start", UNIT)
+
+
 # ---- what a unit finds ----
 
 
