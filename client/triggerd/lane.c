@@ -418,6 +418,19 @@ unsigned lane_n_waiting(const Lane *l)
         return n;
 }
 
+unsigned lane_n_waiting_of(const Lane *l, const StartOwner *owner, const char **ret_unit)
+{
+        unsigned n = 0;
+
+        for (const StartRequest *request = l->first; request; request = request->next) {
+                if (request->owner != owner)
+                        continue;
+                *ret_unit = request->unit;
+                n++;
+        }
+        return n;
+}
+
 Lane *lane_free(Lane *l)
 {
         if (!l)

@@ -58,3 +58,6 @@ void lane_committed(Lane *l);
 bool lane_is_idle(const Lane *l);
 bool lane_is_running(const Lane *l);
 unsigned lane_n_waiting(const Lane *l);
+
+/* Of an owner; and their unit, of the last of them, if there is one. */
+unsigned lane_n_waiting_of(const Lane *l, const StartOwner *owner, const char **ret_unit);

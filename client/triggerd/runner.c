@@ -25,6 +25,9 @@
  * what did not match is read once more. */
 #define STORE_PLACE_USEC UINT64_C(30000000)
 
+/* What is full for so long waits for a unit that does not come to rest; a flood passes sooner. */
+#define FULL_USEC UINT64_C(30000000)
+
 struct Runner {
         StartOwner owner; /* first, so that one is the other */
         const RunnerHost *host;
@@ -37,8 +40,9 @@ struct Runner {
         sd_event_source *storer; /* when to store, or NULL: nothing is to be stored */
         uint64_t store_at;       /* CLOCK_MONOTONIC */
         uint64_t last_token;
-        bool full;         /* the history keeps the rest, until there is room */
-        bool cannot_store; /* which was said */
+        sd_event_source *stuck; /* while it is full, until that was said; or NULL */
+        bool full;              /* the history keeps the rest, until there is room */
+        bool cannot_store;      /* which was said */
 };
 
 static void complain(Runner *r, const char *unit, int result, const char *sentence)
@@ -172,6 +176,37 @@ static int decide(Runner *r, cev_event *e, uint64_t *ret)
         return start(r, unit, *ret, e, 1, NULL);
 }
 
+/* ---- no room ---- */
+
+static int on_stuck(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        Runner *r = userdata;
+        const char *unit;
+        unsigned n = starter_find_longest(r->host->starter, &r->owner, &unit);
+
+        r->stuck = sd_event_source_disable_unref(r->stuck);
+        if (n > 0)
+                report_warning("Trigger %s goes no further: %u starts wait for %s to end. Stop it, "
+                               "and give it a time limit.",
+                               r->trigger->name, n, unit);
+        return 0;
+}
+
+static void stop_reading(Runner *r)
+{
+        r->full = true;
+        feed_stop(r->feed);
+        (void)sd_event_add_time_relative(r->host->loop, &r->stuck, CLOCK_MONOTONIC, FULL_USEC, 0,
+                                         on_stuck, r);
+}
+
+static void go_on_reading(Runner *r)
+{
+        r->full = false;
+        r->stuck = sd_event_source_disable_unref(r->stuck);
+        feed_start(r->feed, r->trigger, NULL);
+}
+
 /* ---- what becomes of starts ---- */
 
 static void on_intend(StartOwner *o, const StartRequest *request, const Intent *intent)
@@ -192,10 +227,8 @@ static void on_over(StartOwner *o, const StartRequest *request, int result, cons
         store_soon(r, STORE_USEC);
         if (result < 0)
                 complain(r, request->unit, result, sentence);
-        if (r->full && headway_n_entries(r->headway) <= HEADWAY_ENTRIES_MAX / 2) {
-                r->full = false;
-                feed_start(r->feed, r->trigger, NULL);
-        }
+        if (r->full && headway_n_entries(r->headway) <= HEADWAY_ENTRIES_MAX / 2)
+                go_on_reading(r);
 }
 
 /* ---- events ---- */
@@ -219,10 +252,8 @@ static int on_event(cev_event *e, void *userdata)
                 return k;
         if (token == 0)
                 store_soon(r, STORE_USEC);
-        if (headway_is_full(r->headway)) {
-                r->full = true;
-                feed_stop(r->feed);
-        }
+        if (headway_is_full(r->headway))
+                stop_reading(r);
         return 0;
 }
 
@@ -289,6 +320,7 @@ Runner *runner_free(Runner *r)
         coalescer_free(r->coalescer);
         limiter_free(r->limiter);
         sd_event_source_disable_unref(r->storer);
+        sd_event_source_disable_unref(r->stuck);
         headway_free(r->headway);
         free(r);
         return NULL;

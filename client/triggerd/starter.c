@@ -204,6 +204,22 @@ void starter_count(const Starter *s, unsigned *ret_waiting, unsigned *ret_runnin
         *ret_running = running;
 }
 
+unsigned starter_find_longest(const Starter *s, const StartOwner *owner, const char **ret_unit)
+{
+        unsigned longest = 0;
+
+        for (size_t i = 0; i < s->n_lanes; i++) {
+                const char *unit;
+                unsigned n = lane_n_waiting_of(s->lanes[i], owner, &unit);
+
+                if (n <= longest)
+                        continue;
+                longest = n;
+                *ret_unit = unit;
+        }
+        return longest;
+}
+
 /* ---- life ---- */
 
 static int find_running(const char *file, const char *unit, void *userdata)

@@ -30,3 +30,6 @@ void starter_forget(Starter *s, const StartOwner *owner);
 
 /* How many requests wait, and for how many units it is waited that were started. */
 void starter_count(const Starter *s, unsigned *ret_waiting, unsigned *ret_running);
+
+/* The unit for which most of the owner's requests wait, and how many; 0 if none does. */
+unsigned starter_find_longest(const Starter *s, const StartOwner *owner, const char **ret_unit);

@@ -15,7 +15,7 @@ from pathlib import Path
 from support.guest import run
 from support.tap import equal, main, test
 from support.triggerd import (ENVIRONMENTS, STATES, TRIGGERS, UNIT, Notes, die, kill, pid, reload,
-                              show, trigger, until, wait_for_state)
+                              said, show, trigger, until, wait_for_state)
 
 
 # ---- each once ----
@@ -159,6 +159,22 @@ def more_than_it_keeps_account_of_wait_in_the_history() -> None:
     seqs = [die("many", f"c{n}") for n in range(400)]
     until(lambda: len(notes.seqs()) >= len(seqs), lambda: f"{len(notes.seqs())}", 40)
     notes.wait(*seqs)
+
+
+@test(deadline=90)
+def a_unit_that_hangs_holds_a_trigger_and_is_named() -> None:
+    go = Path("/run/go")
+    go.unlink(missing_ok=True)
+    notes = Notes("held", f'[ "$1" != hangs ] || while [ ! -e {go} ]; do sleep 0.05; done')
+    trigger("held", "held@%n.service")
+    for _ in range(257):
+        die("held", "hangs")
+    last = die("held", "other")
+    until(lambda: re.search(r"held goes no further: 25\d starts wait for held@hangs\.service",
+                            said()), deadline=40)
+    assert last not in notes.seqs()
+    go.touch()
+    until(lambda: last in notes.seqs(), deadline=40)
 
 
 @test(deadline=150)
