@@ -179,7 +179,7 @@ static void on_event(ConmonWatch *watch, const struct inotify_event *event)
                 return;
         if (event->mask & (IN_DELETE | IN_MOVED_FROM))
                 conmon_look_went(&watch->look, folder, event->name, is_folder);
-        else if (is_folder || (event->mask & IN_MOVED_TO))
+        else if (is_folder || (event->mask & (IN_MOVED_TO | IN_CLOSE_WRITE)))
                 conmon_look_came(&watch->look, folder, event->name, is_folder);
 }
 

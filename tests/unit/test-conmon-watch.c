@@ -328,6 +328,26 @@ static void test_a_session(void)
         tap_eq_str(told(scene), "-c", "and the container's");
 }
 
+/* conmon's files are renamed when they are whole, and of the runtimes runc's; crun's is written in
+ * its place. */
+static void test_a_number_that_is_written_in_its_place(void)
+{
+        _scene_ Scene *scene = scene_enter();
+        _cleanup_close_ int fd = -1;
+
+        make_storage();
+        make_container("c");
+        make_session("c", "5");
+        scene_start(scene, -1);
+        told(scene);
+        fd = open(path_of("storage/overlay-containers/%%c/userdata/%%5/exec_pid"),
+                  O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        must(fd >= 0);
+        tap_eq_str(told(scene), "", "there is no number yet");
+        must(write(fd, "1", 1) == 1 && close(TAKE_FD(fd)) == 0);
+        tap_eq_str(told(scene), "!c/5", "it is there");
+}
+
 /* All before the loop has a turn: the folders are found by looking, the rest too. */
 static void test_all_at_once(void)
 {
@@ -1152,6 +1172,7 @@ int main(int argc, char *argv[])
 
         test_paths_that_cannot_be();
         test_a_session();
+        test_a_number_that_is_written_in_its_place();
         test_all_at_once();
         test_what_it_hears_too_late();
         test_what_was_there();
