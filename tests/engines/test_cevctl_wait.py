@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+
 from support.bus import Bus
 from support.podman import Podman
 from support.proxy import Proxy
@@ -25,7 +27,9 @@ def the_end_of_an_exec_session_is_waited_for() -> None:
         # Shorter than the question.
         session = podman.exec_detached("c1", "sh", "-c", "exit 9")
         with Waiter(bus, "exit-code", "--wait=60", "--json", session) as waiter:
-            assert '"Evidence":"exit-file"' in waiter.end(deadline=90)
+            said = json.loads(waiter.end(deadline=90))
+            equal((said["ContainerExitCode"], said["Evidence"] in ("exit-file", "process")),
+                  (9, True), said)
 
         session = podman.exec_detached("c1", "sh", "-c", "sleep 1; exit 5")
         proxy = Proxy(bus)
