@@ -80,10 +80,16 @@ static void find_code(ExitWait *w, int code)
 
 static void on_notice(FollowNotice notice, const char *text, void *userdata)
 {
+        static const cev_notice notices[] = {
+                [FOLLOW_EXPIRED] = CEV_NOTICE_EXPIRED,
+                [FOLLOW_ABSENT] = CEV_NOTICE_ABSENT,
+                [FOLLOW_BACK] = CEV_NOTICE_BACK,
+                [FOLLOW_TROUBLE] = CEV_NOTICE_TROUBLE,
+        };
         ExitWait *w = userdata;
 
         vigil_clear(w->vigil);
-        notice_print(notice, text);
+        notice_print(notices[notice], text);
 }
 
 /* ---- following a container ---- */

@@ -5,14 +5,15 @@
 
 #include "escape.h"
 
-void notice_print(FollowNotice notice, const char *text)
+void notice_print(cev_notice notice, const char *text)
 {
         static const char *const sentences[] = {
-                [FOLLOW_EXPIRED] =
+                [CEV_NOTICE_EXPIRED] =
                         "Part of the history is gone; going on from the oldest event kept.",
-                [FOLLOW_ABSENT] = "containers-eventsd has left the bus; waiting for it.",
-                [FOLLOW_BACK] = "containers-eventsd is back; nothing it has recorded is missing.",
-                [FOLLOW_TROUBLE] = "containers-eventsd cannot read its history; trying again.",
+                [CEV_NOTICE_ABSENT] = "containers-eventsd has left the bus; waiting for it.",
+                [CEV_NOTICE_BACK] =
+                        "containers-eventsd is back; nothing it has recorded is missing.",
+                [CEV_NOTICE_TROUBLE] = "containers-eventsd cannot read its history; trying again.",
         };
 
         fprintf(stderr, "cevctl: %s", sentences[notice]);

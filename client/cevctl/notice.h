@@ -5,6 +5,6 @@
  * What a reader who follows is told on the way, as sentences on standard error.
  */
 
-#include "follow.h"
+#include <containers-events.h>
 
-void notice_print(FollowNotice notice, const char *text);
+void notice_print(cev_notice notice, const char *text);

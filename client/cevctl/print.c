@@ -2,6 +2,7 @@
 #include "print.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -45,23 +46,26 @@ static void print_local_time(FILE *f, uint64_t time_nsec)
         fprintf(f, " %s", zone);
 }
 
-static const char *status_color(const Event *e)
+static const char *status_color(const cev_event *e)
 {
         static const char *const good[] = { "create",  "init", "start",   "restart", "unpause",
                                             "restore", "pull", "connect", "mount" };
         static const char *const bad[] = { "died",       "kill",   "oom",  "lost",
                                            "pull-error", "remove", "prune" };
 
+        const char *status = cev_event_get_status(e), *health = cev_event_get_health_status(e);
+        int code;
+
         /* What ended well is no alarm. */
-        if (strstr(e->status, "died") && e->has_exit_code)
-                return e->exit_code == 0 ? COLOR_PLAIN : COLOR_BAD;
-        if (strcmp(e->status, "health_status") == 0 && e->health_status)
-                return strcmp(e->health_status, "healthy") == 0 ? COLOR_GOOD : COLOR_BAD;
+        if (strstr(status, "died") && cev_event_get_exit_code(e, &code) >= 0)
+                return code == 0 ? COLOR_PLAIN : COLOR_BAD;
+        if (strcmp(status, "health_status") == 0 && health)
+                return strcmp(health, "healthy") == 0 ? COLOR_GOOD : COLOR_BAD;
         for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-                if (strcmp(e->status, good[i]) == 0)
+                if (strcmp(status, good[i]) == 0)
                         return COLOR_GOOD;
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-                if (strcmp(e->status, bad[i]) == 0)
+                if (strcmp(status, bad[i]) == 0)
                         return COLOR_BAD;
         return COLOR_PLAIN;
 }
@@ -77,117 +81,115 @@ static void print_field(FILE *f, const char *before, const char *value)
         escape_print(f, value);
 }
 
-static void print_id(FILE *f, const Event *e, const PrintOptions *options)
+static void print_id(FILE *f, const cev_event *e, const PrintOptions *options)
 {
-        if (options->truncate && strlen(e->id) > ID_SHORT) {
-                char text[ID_SHORT + 1] = "";
+        const char *id = cev_event_get_id(e);
+        char text[ID_SHORT + 1] = "";
 
-                memcpy(text, e->id, ID_SHORT);
-                escape_print(f, text);
-        } else {
-                escape_print(f, e->id);
-        }
+        if (options->truncate && strlen(id) > ID_SHORT)
+                id = memcpy(text, id, ID_SHORT);
+        escape_print(f, id);
 }
 
-static void print_container(FILE *f, const Event *e, const PrintOptions *options)
+/* What the event may not have. */
+static void print_optional(FILE *f, const char *before, const char *value)
 {
-        static const char *const health[][2] = {
-                { "health_failing_streak", ", health_failing_streak=" },
-                { "health_log", ", health_log=" },
-        };
-        json_object *value;
+        if (value)
+                print_field(f, before, value);
+}
+
+static void print_container(FILE *f, const cev_event *e, const PrintOptions *options)
+{
+        const char *key, *value;
 
         fputc(' ', f);
         print_id(f, e, options);
-        print_field(f, " (image=", e->image);
-        print_field(f, ", name=", e->name);
-        if (e->pod_id)
-                print_field(f, ", pod_id=", e->pod_id);
-        if (e->health_status)
-                print_field(f, ", health_status=", e->health_status);
-        for (size_t i = 0; i < sizeof(health) / sizeof(health[0]); i++)
-                if (e->others && json_object_object_get_ex(e->others, health[i][0], &value))
-                        print_field(f, health[i][1], json_object_get_string(value) ?: "");
-        for (size_t i = 0; i < e->n_attributes; i++) {
-                print_field(f, ", ", e->attributes[i].key);
-                print_field(f, "=", e->attributes[i].value);
+        print_field(f, " (image=", cev_event_get_image(e));
+        print_field(f, ", name=", cev_event_get_name(e));
+        print_optional(f, ", pod_id=", cev_event_get_pod_id(e));
+        print_optional(f, ", health_status=", cev_event_get_health_status(e));
+        print_optional(
+                f, ", health_failing_streak=", cev_event_get_detail(e, "health_failing_streak"));
+        print_optional(f, ", health_log=", cev_event_get_detail(e, "health_log"));
+        for (size_t i = 0; cev_event_get_label_at(e, i, &key, &value) >= 0; i++) {
+                print_field(f, ", ", key);
+                print_field(f, "=", value);
         }
         fputc(')', f);
 }
 
-static void print_network(FILE *f, const Event *e, const PrintOptions *options)
+static void print_network(FILE *f, const cev_event *e, const PrintOptions *options)
 {
-        const char *name = e->network ?: e->name;
+        const char *name = cev_event_get_network(e) ?: cev_event_get_name(e);
 
         fputc(' ', f);
         print_id(f, e, options);
-        if (is_one_of(e->status, "connect", "disconnect")) {
+        if (is_one_of(cev_event_get_status(e), "connect", "disconnect")) {
                 fputs(" (container=", f);
                 print_id(f, e, options);
                 print_field(f, ", name=", name);
         } else {
-                const char *driver = event_attribute(e, "driver");
-
                 print_field(f, " (name=", name);
-                if (driver)
-                        print_field(f, ", type=", driver);
+                print_optional(f, ", type=", cev_event_get_label(e, "driver"));
         }
         fputc(')', f);
 }
 
-/* Podman has no "lost"; so here is what its reader needs: who, why, and from when to when. */
-static void print_lost(FILE *f, const Event *e)
+static void print_bound(FILE *f, const char *before, const char *nsec)
 {
-        static const char *const bounds[][2] = { { "lost_since_nsec", ", since=" },
-                                                 { "lost_until_nsec", ", until=" } };
-        json_object *value;
+        uint64_t time_nsec = nsec ? strtoull(nsec, NULL, 10) : 0;
 
-        print_field(f, " (engine=", e->engine);
-        if (e->reason)
-                print_field(f, ", reason=", e->reason);
-        for (size_t i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++)
-                if (e->others && json_object_object_get_ex(e->others, bounds[i][0], &value) &&
-                    json_object_get_uint64(value) > 0) {
-                        fputs(bounds[i][1], f);
-                        print_local_time(f, json_object_get_uint64(value));
-                }
+        if (time_nsec == 0)
+                return;
+        fputs(before, f);
+        print_local_time(f, time_nsec);
+}
+
+/* Podman has no "lost"; so here is what its reader needs: who, why, and from when to when. */
+static void print_lost(FILE *f, const cev_event *e)
+{
+        print_field(f, " (engine=", cev_event_get_engine(e));
+        print_optional(f, ", reason=", cev_event_get_reason(e));
+        print_bound(f, ", since=", cev_event_get_detail(e, "lost_since_nsec"));
+        print_bound(f, ", until=", cev_event_get_detail(e, "lost_until_nsec"));
         fputc(')', f);
 }
 
-static void print_object(FILE *f, const Event *e, const PrintOptions *options)
+static void print_object(FILE *f, const cev_event *e, const PrintOptions *options)
 {
-        if (is_one_of(e->type, "container", "pod")) {
+        const char *type = cev_event_get_type(e), *name = cev_event_get_name(e);
+
+        if (is_one_of(type, "container", "pod")) {
                 print_container(f, e, options);
-        } else if (strcmp(e->type, "network") == 0) {
+        } else if (strcmp(type, "network") == 0) {
                 print_network(f, e, options);
-        } else if (strcmp(e->type, "system") == 0) {
-                if (*e->name)
-                        print_field(f, " ", e->name);
-                if (strcmp(e->status, "lost") == 0)
+        } else if (strcmp(type, "system") == 0) {
+                if (*name)
+                        print_field(f, " ", name);
+                if (strcmp(cev_event_get_status(e), "lost") == 0)
                         print_lost(f, e);
-        } else if (is_one_of(e->type, "volume", "machine")) {
-                print_field(f, " ", e->name);
-        } else if (strcmp(e->type, "secret") == 0) {
+        } else if (is_one_of(type, "volume", "machine")) {
+                print_field(f, " ", name);
+        } else if (strcmp(type, "secret") == 0) {
                 fputc(' ', f);
                 print_id(f, e, options);
         } else { /* image and artifact, and types that came after this program */
                 fputc(' ', f);
                 print_id(f, e, options);
-                print_field(f, " ", e->name);
-                if (e->error)
-                        print_field(f, " ", e->error);
+                print_field(f, " ", name);
+                print_optional(f, " ", cev_event_get_error(e));
         }
 }
 
-void print_human(FILE *f, const Event *e, const PrintOptions *options)
+void print_human(FILE *f, const cev_event *e, const PrintOptions *options)
 {
         fputs(options->color ? COLOR_TIME : "", f);
-        print_local_time(f, e->time_nsec);
+        print_local_time(f, cev_event_get_time_nsec(e));
         fputs(options->color ? COLOR_END : "", f);
-        print_field(f, " ", e->type);
+        print_field(f, " ", cev_event_get_type(e));
         fputc(' ', f);
         fputs(options->color ? status_color(e) : "", f);
-        escape_print(f, e->status);
+        escape_print(f, cev_event_get_status(e));
         fputs(options->color ? COLOR_END : "", f);
         print_object(f, e, options);
         fputc('\n', f);

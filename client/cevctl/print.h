@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "event.h"
+#include <containers-events.h>
 
 typedef struct PrintOptions {
         bool truncate; /* IDs to 12 characters; human form only, as Podman does */
@@ -18,4 +18,4 @@ typedef struct PrintOptions {
 } PrintOptions;
 
 /* One line, with its end. */
-void print_human(FILE *f, const Event *e, const PrintOptions *options);
+void print_human(FILE *f, const cev_event *e, const PrintOptions *options);

@@ -21,23 +21,20 @@ typedef struct Show {
         PrintOptions print;
         Output *output;
         Vigil *vigil;
-        sd_bus *bus;
-        Follow *follow;  /* owned; of this connection */
-        FollowLive live; /* of the one before */
-        char *cursor;    /* owned; behind the last event printed, or page read */
-        char *start;     /* owned; where "follow" began */
-        char *written;   /* owned; what the cursor file has */
-        bool found;      /* the event that is waited for */
-        int answer;      /* then: what we exit with */
-        int status;      /* if it is not good, why was told */
+        cev_client *client;             /* the vigil's */
+        cev_subscription *subscription; /* owned */
+        char *cursor;                   /* owned; behind the last event printed, or page read */
+        char *written;                  /* owned; what the cursor file has */
+        bool found;                     /* the event that is waited for */
+        int answer;                     /* then: what we exit with */
+        int status;                     /* if it is not good, why was told */
 } Show;
 
 static void show_done(Show *s)
 {
-        follow_free(s->follow);
+        cev_subscription_unref(s->subscription);
         output_free(s->output);
         free(s->cursor);
-        free(s->start);
         free(s->written);
 }
 
@@ -47,7 +44,7 @@ static int remember(Show *s, const char *cursor)
 {
         char *copy;
 
-        if (!cursor)
+        if (!*cursor)
                 return 0;
         copy = strdup(cursor);
         if (!copy)
@@ -78,83 +75,99 @@ static int save(Show *s)
 
 /* ---- what following calls ---- */
 
-static int print_event(Show *s, const Event *e, const char *cursor)
+static int print_json(Show *s, const cev_event *e, FILE *f)
 {
         _cleanup_json_ json_object *object = NULL;
-        FILE *f = output_file(s->output);
+        _cleanup_free_ char *line = NULL;
         int r;
 
-        if (s->options->format == SHOW_HUMAN) {
-                print_human(f, e, &s->print);
-                return 0;
-        }
-        r = event_to_json(e, cursor, &object);
+        r = cev_event_to_json(e, &line);
         if (r < 0)
                 return r;
-        if (s->options->format == SHOW_JSON)
-                return json_print(f, object);
+        if (s->options->format == SHOW_JSON) {
+                fputs(line, f);
+                fputc('\n', f);
+                return 0;
+        }
+        object = json_tokener_parse(line);
+        if (!object)
+                return -ENOMEM;
         return template_print(s->options->template, f, object, output_is_terminal(s->output));
 }
 
-/* Ends the following: -ECANCELED. */
-static int take_as_answer(Show *s, const Event *e)
+/* Ends the subscription: 1. */
+static int take_as_answer(Show *s, const cev_event *e)
 {
+        int code;
+
         s->found = true;
-        if (s->options->propagate && e->has_exit_code) {
-                s->answer = command_propagate(e->exit_code);
+        if (s->options->propagate && cev_event_get_exit_code(e, &code) >= 0) {
+                s->answer = command_propagate(code);
         } else if (s->options->propagate) {
                 fputs("cevctl: The event has no exit code.\n", stderr);
                 s->status = STATUS_CODE_UNKNOWN;
         }
-        return -ECANCELED;
+        return 1;
 }
 
-static int on_event(const Event *e, const char *cursor, void *userdata)
+static int on_event(cev_subscription *subscription, cev_event *e, void *userdata)
 {
         Show *s = userdata;
-        int r;
+        FILE *f = output_file(s->output);
+        int r = 0;
 
         vigil_clear(s->vigil);
-        r = print_event(s, e, cursor);
-        if (r < 0)
-                return r;
-        r = output_error(s->output);
+        if (s->options->format == SHOW_HUMAN)
+                print_human(f, e, &s->print);
+        else
+                r = print_json(s, e, f);
         if (r >= 0)
-                r = remember(s, cursor);
+                r = output_error(s->output);
+        if (r >= 0)
+                r = remember(s, cev_event_get_cursor(e));
         if (r < 0)
                 return r;
         return s->options->wait ? take_as_answer(s, e) : 0;
 }
 
-static int on_pause(const char *cursor, void *userdata)
+static int on_idle(cev_subscription *subscription, void *userdata)
 {
         Show *s = userdata;
+        const char *cursor;
         int r;
 
         r = output_flush(s->output);
-        if (r < 0)
-                return r;
-        r = remember(s, cursor);
+        if (r >= 0 && cev_subscription_get_cursor(subscription, &cursor) >= 0)
+                r = remember(s, cursor);
         return r < 0 ? r : save(s);
 }
 
-static void on_caught_up(void *userdata)
+static void on_caught_up(cev_subscription *subscription, void *userdata)
 {
         Show *s = userdata;
 
         vigil_answered(s->vigil);
 }
 
-static void on_notice(FollowNotice notice, const char *text, void *userdata)
+static void on_notice(cev_subscription *subscription, cev_notice notice, const char *text,
+                      void *userdata)
 {
         Show *s = userdata;
 
         (void)output_flush(s->output);
         vigil_clear(s->vigil);
+        if (notice == CEV_NOTICE_ABSENT && !cev_client_get_bus(s->client)) {
+                /* A bus is not waited for as long as a service: that may be a machine going down.
+                 */
+                s->status = bus_report(s->context->user, NULL, -ENOTCONN);
+                vigil_finish(s->vigil, s->status);
+                return;
+        }
         notice_print(notice, text);
 }
 
-static void on_end(int result, const sd_bus_error *error, void *userdata)
+static void on_end(cev_subscription *subscription, int result, const sd_bus_error *error,
+                   void *userdata)
 {
         Show *s = userdata;
         int broken = output_error(s->output);
@@ -163,9 +176,6 @@ static void on_end(int result, const sd_bus_error *error, void *userdata)
                 ; /* told already, or nothing to tell: whoever read us has had enough */
         } else if (broken < 0) {
                 s->status = command_error(broken, "Cannot write");
-        } else if (sd_bus_is_open(s->bus) <= 0 && s->options->follow.follow && s->cursor) {
-                vigil_reconnect(s->vigil);
-                return;
         } else {
                 vigil_clear(s->vigil);
                 if (result == -EPROTO || result == -EBADMSG || result == -ENOMEM)
@@ -179,46 +189,52 @@ static void on_end(int result, const sd_bus_error *error, void *userdata)
 
 /* ---- the run ---- */
 
-/* On another connection we go on from where we are: the history has everything. */
-static int on_begin(Vigil *vigil, sd_bus *bus, void *userdata)
+static int choose(const FollowOptions *o, cev_subscription *subscription)
 {
-        static const FollowHandler handler = {
-                .event = on_event,
-                .pause = on_pause,
-                .caught_up = on_caught_up,
-                .notice = on_notice,
-                .end = on_end,
-        };
+        int r = 0;
+
+        for (const char *const *filter = o->filters; r >= 0 && filter && *filter; filter++)
+                r = cev_subscription_add_filter(subscription, *filter);
+        if (r >= 0 && o->start == FOLLOW_CURSOR)
+                r = cev_subscription_set_cursor(subscription, o->cursor);
+        if (r >= 0 && (o->start == FOLLOW_TIME || o->since_nsec > 0))
+                r = cev_subscription_set_since(subscription, o->since_nsec);
+        if (r >= 0)
+                r = cev_subscription_set_until(subscription, o->until_nsec);
+        return r < 0 ? r : cev_subscription_set_follow(subscription, o->follow);
+}
+
+static int on_client(Vigil *vigil, cev_client *client, void *userdata)
+{
         Show *s = userdata;
-        FollowOptions options = s->options->follow;
+        int r;
 
         s->vigil = vigil;
-        s->bus = bus;
-        options.skips_backlog = options.start == FOLLOW_NOW;
-        if (s->cursor) {
-                free(s->start);
-                s->start = strdup(s->cursor);
-                if (!s->start)
-                        return -ENOMEM;
-                options.start = FOLLOW_CURSOR;
-                options.cursor = s->start;
-                options.live = s->live;
-        }
-        return follow_new(bus, &options, &handler, s, &s->follow);
+        s->client = client;
+        r = cev_subscription_new(client, &s->subscription);
+        if (r >= 0)
+                r = choose(&s->options->follow, s->subscription);
+        if (r >= 0)
+                r = cev_subscription_set_idle_handler(s->subscription, on_idle);
+        if (r >= 0)
+                r = cev_subscription_set_caught_up_handler(s->subscription, on_caught_up);
+        if (r >= 0)
+                r = cev_subscription_set_notice_handler(s->subscription, on_notice);
+        if (r >= 0)
+                r = cev_subscription_set_end_handler(s->subscription, on_end);
+        return r < 0 ? r : cev_subscription_start(s->subscription, on_event, s);
 }
 
 static void on_over(void *userdata)
 {
         Show *s = userdata;
 
-        if (s->follow)
-                s->live = follow_live(s->follow);
-        s->follow = follow_free(s->follow);
+        s->subscription = cev_subscription_unref(s->subscription);
 }
 
 int show_events(const Context *c, const ShowOptions *options)
 {
-        static const VigilHandler handler = { .begin = on_begin, .end = on_over };
+        static const VigilHandler handler = { .subscribe = on_client, .end = on_over };
         _cleanup_(show_done) Show s = { .context = c, .options = options };
         VigilOptions vigil = {
                 .is_wait = options->wait,

@@ -196,29 +196,60 @@ static int start(Vigil *v)
         return r == -EPERM ? 0 : r; /* a file has no reader that could go */
 }
 
+static void fail_to_open(Vigil *v, int r)
+{
+        vigil_clear(v);
+        vigil_finish(v, bus_report(v->context->user, NULL, r));
+}
+
+/* Not sd_event_loop(): it ends once only. */
+static void run_loop(Vigil *v, int r)
+{
+        while (r >= 0 && !v->ended && !v->cut)
+                r = sd_event_run(v->loop, UINT64_MAX);
+        if (r < 0 && !v->ended) {
+                vigil_clear(v);
+                vigil_finish(v, command_error(r, "Cannot go on"));
+        }
+}
+
+/* Until the end. */
+static void watch_client(Vigil *v, const VigilHandler *handler, void *userdata)
+{
+        _cleanup_(cev_client_unrefp) cev_client *client = NULL;
+        int r;
+
+        r = v->context->user ? cev_client_open_user(&client) : cev_client_open_system(&client);
+        if (r < 0) {
+                fail_to_open(v, r);
+                return;
+        }
+        r = cev_client_attach_event(client, v->loop);
+        if (r >= 0)
+                r = handler->subscribe(v, client, userdata);
+        run_loop(v, r);
+        handler->end(userdata);
+        vigil_clear(v);
+}
+
 /* Until the end, or until the bus closes the connection. */
-static void watch(Vigil *v, const VigilHandler *handler, void *userdata)
+static void watch_bus(Vigil *v, const VigilHandler *handler, void *userdata)
 {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         int r;
 
         r = bus_open(v->context->user, &bus);
         if (r < 0) {
-                vigil_clear(v);
-                vigil_finish(v, bus_report(v->context->user, NULL, r));
+                fail_to_open(v, r);
                 return;
         }
         r = sd_bus_attach_event(bus, v->loop, SD_EVENT_PRIORITY_NORMAL);
         if (r >= 0)
                 r = handler->begin(v, bus, userdata);
-        /* Not sd_event_loop(): it ends once only. */
-        while (r >= 0 && !v->ended && !v->cut)
-                r = sd_event_run(v->loop, UINT64_MAX);
+        run_loop(v, r);
         handler->end(userdata);
         (void)sd_bus_detach_event(bus);
         vigil_clear(v);
-        if (r < 0 && !v->ended)
-                vigil_finish(v, command_error(r, "Cannot go on"));
 }
 
 int vigil_run(const Context *c, const VigilOptions *options, const VigilHandler *handler,
@@ -235,7 +266,10 @@ int vigil_run(const Context *c, const VigilOptions *options, const VigilHandler 
         if (r < 0)
                 vigil_finish(&v, command_error(r, "Cannot start"));
         while (!v.ended) {
-                watch(&v, handler, userdata);
+                if (handler->subscribe)
+                        watch_client(&v, handler, userdata);
+                else
+                        watch_bus(&v, handler, userdata);
                 if (v.ended)
                         break;
                 /* dbus-broker closes the connection of a reader that stands still for too long (a

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <systemd/sd-bus.h>
+#include <containers-events.h>
 
 #include "command.h"
 
@@ -28,10 +28,14 @@ typedef struct VigilOptions {
 } VigilOptions;
 
 typedef struct VigilHandler {
-        /* There is a connection, the first one or another one, attached to the loop. */
+        /* There is a client in the loop, whose connection is made again by itself. */
+        int (*subscribe)(Vigil *v, cev_client *client, void *userdata);
+
+        /* Or, if that is NULL: there is a connection, the first one or another one, attached to the
+         * loop. */
         int (*begin)(Vigil *v, sd_bus *bus, void *userdata);
 
-        /* It goes: let go of all that hangs on it. Called after each begin(). */
+        /* It goes: let go of all that hangs on it. Called after each of those. */
         void (*end)(void *userdata);
 } VigilHandler;
 

@@ -545,6 +545,21 @@ def a_connection_that_is_cut_makes_no_hole() -> None:
             equal(follower.errors, [])
 
 
+@test(each=BROKERS)
+def a_bus_that_is_restarted_makes_no_hole(broker: str) -> None:
+    with Bus(broker) as bus, Service(bus) as service, Follower(bus) as follower:
+        last = until_it_follows(bus, follower)
+        for _ in range(2):
+            bus.stop()
+            bus.start()
+            service.wait_for_name()
+            last = bus.client().emit()
+            follower.wait(last)
+        lines = follower.end()
+        equal(lines, numbers(int(lines[0]), last))
+        equal(follower.errors, [])
+
+
 @test
 def a_bus_that_ends_is_an_error() -> None:
     with Bus() as bus, Service(bus):

@@ -5,6 +5,7 @@
 #include <json-c/json.h>
 
 #include "event-json.h"
+#include "event-object.h"
 #include "print.h"
 #include "tap.h"
 
@@ -26,14 +27,16 @@ static Event event(Event e)
 static char *human(const Event *e, bool truncate, bool color)
 {
         PrintOptions options = { .truncate = truncate, .color = color };
+        cev_event *object = NULL;
         char *text = NULL;
         size_t size;
         FILE *f = open_memstream(&text, &size);
 
-        if (!f)
+        if (!f || event_object_new(e, NULL, &object) < 0)
                 abort();
-        print_human(f, e, &options);
+        print_human(f, object, &options);
         fclose(f);
+        cev_event_unref(object);
         return text;
 }
 
