@@ -16,6 +16,11 @@ int bus_open(bool user, sd_bus **ret)
         return user ? sd_bus_open_user(ret) : sd_bus_open_system(ret);
 }
 
+int bus_open_client(bool user, cev_client **ret)
+{
+        return user ? cev_client_open_user(ret) : cev_client_open_system(ret);
+}
+
 static void report_absent(bool user)
 {
         fprintf(stderr,

@@ -5,11 +5,12 @@
 
 #include <stdbool.h>
 
-#include <systemd/sd-bus.h>
+#include <containers-events.h>
 
 #include "bus-failure.h"
 
 int bus_open(bool user, sd_bus **ret);
+int bus_open_client(bool user, cev_client **ret);
 
 /* Prints "cevctl: " and a sentence about what failed on standard error. error may be unset, then r
  * is the negative errno. Returns the exit status that fits. */

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <systemd/sd-bus.h>
+#include <containers-events.h>
 
 #include "bus.h"
 #include "cleanup.h"
@@ -39,24 +39,18 @@ static const char *kind_name(ExitKind kind)
 
 /* ---- the answer ---- */
 
-static int ask(sd_bus *bus, ExitKind kind, const char *id, sd_bus_error *error, int *ret_code)
+static int ask(cev_client *client, ExitKind kind, const char *id, sd_bus_error *error,
+               int *ret_code)
 {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        int r;
-
-        r = sd_bus_call_method(bus, CE_BUS_NAME, CE_OBJECT_PATH, CE_INTERFACE,
-                               kind == EXIT_EXEC ? "ExecExitCode" : "ContainerExitCode", error,
-                               &reply, "s", id);
-        return r < 0 ? r : sd_bus_message_read(reply, "i", ret_code);
+        return kind == EXIT_EXEC ? cev_exec_exit_code(client, id, ret_code, error)
+                                 : cev_container_exit_code(client, id, ret_code, error);
 }
 
 static int report(const Context *c, const Arguments *a, const sd_bus_error *error, int r)
 {
-        BusFailure failure = error->name ? bus_failure(error) : BUS_FAILURE_OTHER;
-
-        if (failure == BUS_FAILURE_RUNNING)
+        if (r == -EBUSY)
                 return exit_report_running(a->id);
-        if (failure == BUS_FAILURE_NO_SUCH && a->exec && a->container)
+        if (r == -ESRCH && a->exec && a->container)
                 return exit_report_no_such(a->id);
         return bus_report(c->user, error, r);
 }
@@ -64,19 +58,19 @@ static int report(const Context *c, const Arguments *a, const sd_bus_error *erro
 /* An exec session first: of those Podman itself does not say. -1, or the exit status. */
 static int ask_now(const Context *c, const Arguments *a, ExitKind *ret_kind, int *ret_code)
 {
-        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        _cleanup_(cev_client_unrefp) cev_client *client = NULL;
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         ExitKind kind = a->exec ? EXIT_EXEC : EXIT_CONTAINER;
         int r;
 
-        r = bus_open(c->user, &bus);
+        r = bus_open_client(c->user, &client);
         if (r < 0)
                 return bus_report(c->user, NULL, r);
-        r = ask(bus, kind, a->id, &error, ret_code);
-        if (r < 0 && a->exec && a->container && bus_failure(&error) == BUS_FAILURE_NO_SUCH) {
+        r = ask(client, kind, a->id, &error, ret_code);
+        if (r == -ESRCH && a->exec && a->container) {
                 sd_bus_error_free(&error);
                 kind = EXIT_CONTAINER;
-                r = ask(bus, kind, a->id, &error, ret_code);
+                r = ask(client, kind, a->id, &error, ret_code);
         }
         if (r < 0)
                 return report(c, a, &error, r);

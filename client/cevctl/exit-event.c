@@ -7,44 +7,80 @@
 
 #include "bus.h"
 #include "cleanup.h"
-#include "event-json.h"
-#include "history.h"
 
 typedef struct Search {
         ExitKind kind;
         int code;
-        json_object *found; /* owned, or NULL */
-        bool by_death;      /* what was found is the death, not the removal */
+        cev_event *found; /* owned, or NULL */
+        bool by_death;    /* what was found is the death, not the removal */
 } Search;
+
+static void search_done(Search *s)
+{
+        cev_event_unref(s->found);
+}
 
 /* Of an exec session the first word counts, of a container the last; but what its removal says it
  * only repeats. */
-static int on_event(const Event *e, void *userdata)
+static void look_at(Search *s, cev_event *e)
 {
-        Search *s = userdata;
-        bool death = strncmp(e->status, "die", 3) == 0;
+        bool death = strncmp(cev_event_get_status(e), "die", 3) == 0;
+        int code;
+
+        if (cev_event_get_exit_code(e, &code) < 0 || code != s->code)
+                return;
+        if (s->found && (s->kind == EXIT_EXEC || (s->by_death && !death)))
+                return;
+        cev_event_unref(s->found);
+        s->found = cev_event_ref(e);
+        s->by_death = death;
+}
+
+static int search(cev_client *client, const char *const *filters, Search *s, sd_bus_error *error)
+{
+        _cleanup_(cev_query_unrefp) cev_query *query = NULL;
+        int r;
+
+        r = cev_query_new(client, &query);
+        for (; r >= 0 && *filters; filters++)
+                r = cev_query_add_filter(query, *filters);
+        if (r < 0)
+                return r;
+        for (;;) {
+                _cleanup_(cev_event_unrefp) cev_event *e = NULL;
+
+                r = cev_query_next(query, &e, error);
+                if (r <= 0)
+                        return r;
+                look_at(s, e);
+        }
+}
+
+/* Where the event is in the history now says nothing of how it ended. */
+static int print(const cev_event *e, json_object **ret)
+{
+        _cleanup_free_ char *text = NULL;
         json_object *object;
         int r;
 
-        if (!e->has_exit_code || e->exit_code != s->code)
-                return 0;
-        if (s->found && (s->kind == EXIT_EXEC || (s->by_death && !death)))
-                return 0;
-        r = event_to_json(e, NULL, &object);
+        r = cev_event_to_json(e, &text);
         if (r < 0)
                 return r;
-        json_object_put(s->found);
-        s->found = object;
-        s->by_death = death;
+        object = json_tokener_parse(text);
+        if (!object)
+                return -ENOMEM;
+        json_object_object_del(object, "Cursor");
+        *ret = object;
         return 0;
 }
 
 int exit_event_find(const Context *c, ExitKind kind, const char *id, int code, json_object **ret)
 {
-        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        _cleanup_(cev_client_unrefp) cev_client *client = NULL;
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(search_done) Search s = { .kind = kind, .code = code };
         _cleanup_free_ char *filter = NULL;
-        Search s = { .kind = kind, .code = code };
-        int r, status;
+        int r;
 
         if (asprintf(&filter, "%s=%s", kind == EXIT_EXEC ? "exec" : "id", id) < 0) {
                 filter = NULL;
@@ -54,15 +90,15 @@ int exit_event_find(const Context *c, ExitKind kind, const char *id, int code, j
         const char *const exec[] = { filter, "type=container", "event=exec_died", NULL };
         const char *const container[] = { filter, "type=container", "event=died", "event=remove",
                                           NULL };
-        FollowOptions options = { .filters = kind == EXIT_EXEC ? exec : container };
 
-        r = bus_open(c->user, &bus);
+        r = bus_open_client(c->user, &client);
+        if (r >= 0)
+                r = search(client, kind == EXIT_EXEC ? exec : container, &s, &error);
+        if (r == -ENOMEM)
+                return command_error(r, "Cannot ask for the event");
         if (r < 0)
-                return bus_report(c->user, NULL, r);
-        status = history_read(c, bus, &options, on_event, NULL, &s);
-        if (status >= 0)
-                json_object_put(s.found);
-        else
-                *ret = s.found;
-        return status;
+                return bus_report(c->user, &error, r);
+        if (s.found && (r = print(s.found, ret)) < 0)
+                return command_error(r, "Cannot ask for the event");
+        return -1;
 }

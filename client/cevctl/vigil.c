@@ -219,7 +219,7 @@ static void watch_client(Vigil *v, const VigilHandler *handler, void *userdata)
         _cleanup_(cev_client_unrefp) cev_client *client = NULL;
         int r;
 
-        r = v->context->user ? cev_client_open_user(&client) : cev_client_open_system(&client);
+        r = bus_open_client(v->context->user, &client);
         if (r < 0) {
                 fail_to_open(v, r);
                 return;
