@@ -5,23 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <systemd/sd-bus.h>
+#include <containers-events.h>
 
 #include "bus.h"
 #include "cleanup.h"
 #include "command.h"
+#include "detail-value.h"
 #include "event-json.h"
-#include "names.h"
 #include "time-spec.h"
 
-typedef struct Pair {
-        const char *key; /* ends at the "=" of the argument, or is a whole name */
-        size_t key_length;
-        const char *value;
-} Pair;
-
+/* What cev_emit() takes: KEY, VALUE, ..., NULL. */
 typedef struct Pairs {
-        Pair *list; /* owned */
+        const char **list; /* owned, or NULL; the strings are of the arguments */
         size_t n;
 } Pairs;
 
@@ -41,170 +36,37 @@ static void arguments_done(Arguments *a)
         free(a->attributes.list);
 }
 
-static int add_pair(Pairs *pairs, Pair pair)
+static int add_pair(Pairs *pairs, const char *key, const char *value)
 {
-        Pair *grown = reallocarray(pairs->list, pairs->n + 1, sizeof(Pair));
+        const char **grown = reallocarray(pairs->list, pairs->n + 3, sizeof(char *));
 
         if (!grown)
                 return -ENOMEM;
         pairs->list = grown;
-        pairs->list[pairs->n++] = pair;
+        grown[pairs->n++] = key;
+        grown[pairs->n++] = value;
+        grown[pairs->n] = NULL;
         return 0;
 }
 
-/* KEY=VALUE; -EINVAL without a "=" or a key. */
-static int split_pair(Pairs *pairs, const char *text)
+/* KEY=VALUE, which is cut in two; -EINVAL without a "=" or a key. */
+static int split_pair(Pairs *pairs, char *text)
 {
-        const char *equals = strchr(text, '=');
+        char *equals = strchr(text, '=');
 
         if (!equals || equals == text)
                 return -EINVAL;
-        return add_pair(pairs, (Pair){ text, (size_t)(equals - text), equals + 1 });
-}
-
-/* ---- details on the bus ---- */
-
-/* The types of the details that the service knows; all others are strings. */
-static char detail_type(const char *key)
-{
-        static const struct {
-                const char *key;
-                char type;
-        } types[] = {
-                { "exit_code", 'i' },       { "uid", 'u' },
-                { "oom_killed", 'b' },      { "synthetic", 'b' },
-                { "lost_since_nsec", 't' }, { "lost_until_nsec", 't' },
-        };
-
-        for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-                if (strcmp(key, types[i].key) == 0)
-                        return types[i].type;
-        return 's';
-}
-
-static int parse_integer(const char *text, int64_t least, uint64_t most, int64_t *ret)
-{
-        char *end;
-
-        errno = 0;
-        if (least < 0 && *text == '-') {
-                long long value = strtoll(text, &end, 10);
-
-                if (errno != 0 || end == text + 1 || *end || value < least)
-                        return -EINVAL;
-                *ret = value;
-                return 0;
-        }
-        if (*text < '0' || *text > '9')
-                return -EINVAL;
-        unsigned long long value = strtoull(text, &end, 10);
-        if (errno != 0 || *end || value > most)
-                return -EINVAL;
-        *ret = (int64_t)value;
-        return 0;
-}
-
-/* -EINVAL: the text is no value of that type. */
-static int append_variant(sd_bus_message *m, char type, const char *text)
-{
-        int64_t number = 0;
-
-        switch (type) {
-        case 'i':
-                if (parse_integer(text, INT32_MIN, INT32_MAX, &number) < 0)
-                        return -EINVAL;
-                return sd_bus_message_append(m, "v", "i", (int32_t)number);
-        case 'u':
-                if (parse_integer(text, 0, UINT32_MAX, &number) < 0)
-                        return -EINVAL;
-                return sd_bus_message_append(m, "v", "u", (uint32_t)number);
-        case 't':
-                if (parse_integer(text, 0, UINT64_MAX, &number) < 0)
-                        return -EINVAL;
-                return sd_bus_message_append(m, "v", "t", (uint64_t)number);
-        case 'b':
-                if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
-                        return -EINVAL;
-                return sd_bus_message_append(m, "v", "b", strcmp(text, "true") == 0);
-        default:
-                return sd_bus_message_append(m, "v", "s", text);
-        }
-}
-
-static int append_detail(const Context *c, sd_bus_message *m, const Pair *pair)
-{
-        _cleanup_free_ char *key = strndup(pair->key, pair->key_length);
-        int r;
-
-        if (!key)
-                return command_error(-ENOMEM, "Cannot make the event");
-        r = sd_bus_message_open_container(m, SD_BUS_TYPE_DICT_ENTRY, "sv");
-        if (r >= 0)
-                r = sd_bus_message_append(m, "s", key);
-        if (r < 0)
-                return command_usage_error(c, "\"%s\" is no name for a detail.", key);
-        r = append_variant(m, detail_type(key), pair->value);
-        if (r < 0)
-                return command_usage_error(c, "\"%s\" is no value for %s.", pair->value, key);
-        r = sd_bus_message_close_container(m);
-        return r < 0 ? command_error(r, "Cannot make the event") : -1;
-}
-
-static int append_attributes(sd_bus_message *m, const Pairs *attributes)
-{
-        int r;
-
-        r = sd_bus_message_open_container(m, SD_BUS_TYPE_DICT_ENTRY, "sv");
-        if (r >= 0)
-                r = sd_bus_message_append(m, "s", "attributes");
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, SD_BUS_TYPE_VARIANT, "a{ss}");
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, SD_BUS_TYPE_ARRAY, "{ss}");
-        for (size_t i = 0; r >= 0 && i < attributes->n; i++) {
-                const Pair *pair = &attributes->list[i];
-                _cleanup_free_ char *key = strndup(pair->key, pair->key_length);
-
-                if (!key)
-                        return -ENOMEM;
-                r = sd_bus_message_append(m, "{ss}", key, pair->value);
-        }
-        for (int i = 0; r >= 0 && i < 3; i++) /* the array, the variant, the entry */
-                r = sd_bus_message_close_container(m);
-        return r;
+        *equals = '\0';
+        return add_pair(pairs, text, equals + 1);
 }
 
 /* -1, or the exit status. */
-static int make_call(const Context *c, sd_bus *bus, const Arguments *a, char *words[],
-                     sd_bus_message **ret)
+static int check_details(const Context *c, const Pairs *details)
 {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-        int r, status;
-
-        r = sd_bus_message_new_method_call(bus, &m, CE_BUS_NAME, CE_OBJECT_PATH, CE_INTERFACE,
-                                           "Emit");
-        if (r < 0)
-                return command_error(r, "Cannot make the event");
-        r = sd_bus_message_append(m, "sssssst", words[0], words[1], a->id, a->name, a->image,
-                                  a->engine, a->time_nsec);
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, SD_BUS_TYPE_ARRAY, "{sv}");
-        if (r < 0)
-                return command_error(r, "Cannot make the event");
-
-        for (size_t i = 0; i < a->details.n; i++) {
-                status = append_detail(c, m, &a->details.list[i]);
-                if (status >= 0)
-                        return status;
-        }
-        if (a->attributes.n > 0)
-                r = append_attributes(m, &a->attributes);
-        if (r >= 0)
-                r = sd_bus_message_close_container(m);
-        if (r < 0)
-                return command_error(r, "Cannot make the event");
-
-        *ret = TAKE_PTR(m);
+        for (size_t i = 0; i < details->n; i += 2)
+                if (!detail_is_valid(details->list[i], details->list[i + 1]))
+                        return command_usage_error(c, "\"%s\" is no value for %s.",
+                                                   details->list[i + 1], details->list[i]);
         return -1;
 }
 
@@ -253,7 +115,7 @@ static int take_pair(Context *c, Pairs *pairs, const char *option)
 /* -1, or the exit status. */
 static int take_option(Context *c, Arguments *a, int option)
 {
-        Pair detail;
+        const char *key = "oom_killed", *value = "true";
         int r;
 
         switch (option) {
@@ -276,16 +138,14 @@ static int take_option(Context *c, Arguments *a, int option)
         case OPTION_DETAIL:
                 return take_pair(c, &a->details, "detail");
         case OPTION_OOM_KILLED:
-                detail = (Pair){ "oom_killed", strlen("oom_killed"), "true" };
                 break;
         default:
                 if (option < OPTION_DETAIL_FIRST)
                         return command_common_option(c, option == 'h' ? OPTION_HELP : option);
-                detail.key = named_details[option - OPTION_DETAIL_FIRST];
-                detail.key_length = strlen(detail.key);
-                detail.value = optarg;
+                key = named_details[option - OPTION_DETAIL_FIRST];
+                value = optarg;
         }
-        r = add_pair(&a->details, detail);
+        r = add_pair(&a->details, key, value);
         return r < 0 ? command_error(r, "Cannot read the options") : -1;
 }
 
@@ -345,34 +205,34 @@ static int print_seq(const Context *c, uint64_t seq)
 
 static int run(Context *c, int argc, char *argv[])
 {
-        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL, *reply = NULL;
+        _cleanup_(cev_client_unrefp) cev_client *client = NULL;
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_(arguments_done) Arguments a = {
-                .id = "",
-                .name = "",
-                .image = "",
-                .engine = "cevctl",
-        };
+        _cleanup_(arguments_done) Arguments a = { .engine = "cevctl" };
+        cev_emission emission;
         uint64_t seq;
         int status, r;
 
         status = take_options(c, &a, argc, argv);
+        if (status < 0)
+                status = check_details(c, &a.details);
         if (status >= 0)
                 return status;
-        r = bus_open(c->user, &bus);
+        emission = (cev_emission){
+                .type = argv[optind],
+                .status = argv[optind + 1],
+                .engine = a.engine,
+                .id = a.id,
+                .name = a.name,
+                .image = a.image,
+                .time_nsec = a.time_nsec,
+                .details = a.details.list,
+                .labels = a.attributes.list,
+        };
+        r = bus_open_client(c->user, &client);
         if (r < 0)
                 return bus_report(c->user, NULL, r);
-        status = make_call(c, bus, &a, argv + optind, &m);
-        if (status >= 0)
-                return status;
-
-        r = sd_bus_call(bus, m, 0, &error, &reply);
-        if (r >= 0)
-                r = sd_bus_message_read(reply, "t", &seq);
-        if (r < 0)
-                return bus_report_emit(c->user, &error, r);
-        return print_seq(c, seq);
+        r = cev_emit(client, &emission, &seq, &error);
+        return r < 0 ? bus_report_emit(c->user, &error, r) : print_seq(c, seq);
 }
 
 const Command command_emit = {

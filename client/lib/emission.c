@@ -3,6 +3,7 @@
 
 #include "call.h"
 #include "cleanup.h"
+#include "detail-value.h"
 #include "names.h"
 #include "public.h"
 
@@ -13,7 +14,7 @@ static int append_details(sd_bus_message *m, const char *const *pairs)
         for (size_t i = 0; pairs && pairs[i]; i += 2) {
                 if (!pairs[i + 1])
                         return -EINVAL;
-                r = sd_bus_message_append(m, "{sv}", pairs[i], "s", pairs[i + 1]);
+                r = detail_append(m, pairs[i], pairs[i + 1]);
                 if (r < 0)
                         return r;
         }

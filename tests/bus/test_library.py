@@ -669,6 +669,13 @@ def what_is_emitted_is_recorded_as_it_was_said() -> None:
                               "attributes": {"colour": "red", "size": "7"}})
         equal(run(bus, CALLS, "emit", "pod", "start", "p"), ["5"])
         equal(heard.wait(seq=5).details, {})
+        run(bus, CALLS, "emit", "pod", "stop", "p", "0", "uid=4294967295", "oom_killed=true",
+            "lost_since_nsec=18446744073709551615")
+        details = heard.wait(seq=6).details
+        equal([details[key] for key in ("uid", "oom_killed", "lost_since_nsec")],
+              [2 ** 32 - 1, True, 2 ** 64 - 1])
+        for wrong in ("uid=-1", "uid=4294967296", "uid=", "oom_killed=1", "lost_since_nsec=x"):
+            equal(run(bus, CALLS, "emit", "pod", "stop", "p", "0", wrong, status=1), ["-EINVAL: "])
         assert run(bus, CALLS, "emit", "x", "y", "z", status=1)[0].startswith("-EINVAL: ")
         equal(run(bus, CALLS, "emit", "pod", "start", b"\xff", status=1), ["-EINVAL: "])
         refused = run(bus, CALLS, "emit", "pod", "start", "p", status=1, user=machine.READER)

@@ -264,7 +264,8 @@ typedef struct cev_emission {
         uint64_t time_nsec;   /* 0: now */
         const int *exit_code; /* NULL: none */
 
-        /* KEY, VALUE, KEY, VALUE, ..., NULL: strings; NULL: none */
+        /* KEY, VALUE, KEY, VALUE, ..., NULL; NULL: none. All are texts; of the details that the
+         * interface has as a number or a truth ("uid", "oom_killed", ...), "1000" or "true". */
         const char *const *details;
         const char *const *labels;
 } cev_emission;
