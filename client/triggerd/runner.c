@@ -266,10 +266,12 @@ static void on_rest(const char *cursor, void *userdata)
                 return; /* out of memory: the next time */
         headway_set_met(r->headway, clock_usec(CLOCK_REALTIME));
         /* From its first place on nothing is to be missed, whatever happens. */
-        if (first)
+        if (first) {
                 store(r);
-        else
+                r->host->placed(r->host->userdata);
+        } else {
                 store_soon(r, STORE_PLACE_USEC);
+        }
 }
 
 /* ---- life ---- */
@@ -277,6 +279,11 @@ static void on_rest(const char *cursor, void *userdata)
 const Trigger *runner_get_trigger(const Runner *r)
 {
         return r->trigger;
+}
+
+bool runner_has_place(const Runner *r)
+{
+        return headway_get_cursor(r->headway);
 }
 
 static bool have_same_filters(const Trigger *a, const Trigger *b)

@@ -7,6 +7,8 @@
  * has the others, and it goes on there when there is room.
  */
 
+#include <stdbool.h>
+
 #include "client-pool.h"
 #include "starter.h"
 #include "state-folder.h"
@@ -20,6 +22,10 @@ typedef struct RunnerHost {
         ClientPool *clients;
         Starter *starter;
         StateFolder *states;
+
+        /* One has its first place in the history: from there on it misses nothing. */
+        void (*placed)(void *userdata);
+        void *userdata;
 } RunnerHost;
 
 /* Borrows the trigger, which must be loaded. */
@@ -27,6 +33,9 @@ int runner_new(const RunnerHost *host, const Trigger *trigger, Runner **ret);
 Runner *runner_free(Runner *r);
 
 const Trigger *runner_get_trigger(const Runner *r);
+
+/* Whether it has a place in the history, its first one or one that was stored. */
+bool runner_has_place(const Runner *r);
 
 /* The trigger as it was read again, to be borrowed instead. It goes on where it is; only other
  * filters take another subscription. */

@@ -19,6 +19,10 @@
 /* How often systemd is told what goes on, for "systemctl status". */
 #define STATUS_USEC UINT64_C(5000000)
 
+/* How long a start waits for the service, so that who waits for us knows that what happens from
+ * then on counts. It may be down, and then nothing happens that could be missed. */
+#define READY_USEC UINT64_C(5000000)
+
 typedef struct Triggerd {
         RunnerHost host; /* owned, each of it */
         EnvironmentFolder *environments;
@@ -26,7 +30,8 @@ typedef struct Triggerd {
         Runner **runners; /* owned, each; sorted as the set is */
         size_t n_runners;
         sd_event_source *status;
-        char *said; /* owned; the status that was told last */
+        sd_event_source *late; /* while systemd waits for us to be ready, or NULL */
+        char *said;            /* owned; the status that was told last */
 } Triggerd;
 
 /* ---- triggers ---- */
@@ -166,6 +171,44 @@ static int on_status(sd_event_source *source, uint64_t usec, void *userdata)
         return 0;
 }
 
+static void say_ready(Triggerd *t)
+{
+        t->late = sd_event_source_disable_unref(t->late);
+        (void)sd_notify(0, "READY=1");
+}
+
+static int on_late(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        say_ready(userdata);
+        return 0;
+}
+
+static bool all_have_places(const Triggerd *t)
+{
+        for (size_t i = 0; i < t->n_runners; i++)
+                if (!runner_has_place(t->runners[i]))
+                        return false;
+        return true;
+}
+
+static void on_placed(void *userdata)
+{
+        Triggerd *t = userdata;
+
+        if (t->late && all_have_places(t))
+                say_ready(t);
+}
+
+/* As soon as every trigger knows from where on it counts. */
+static void be_ready(Triggerd *t)
+{
+        t->late = sd_event_source_disable_unref(t->late);
+        if (all_have_places(t) ||
+            sd_event_add_time_relative(t->host.loop, &t->late, CLOCK_MONOTONIC, READY_USEC, 0,
+                                       on_late, t) < 0)
+                say_ready(t);
+}
+
 static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
 {
         Triggerd *t = userdata;
@@ -174,7 +217,7 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *si,
         if (load(t) >= 0)
                 report_info("The triggers were read again: %zu run.", t->n_runners);
         (void)say_status(t);
-        (void)sd_notify(0, "READY=1");
+        be_ready(t);
         return 0;
 }
 
@@ -255,6 +298,7 @@ static void triggerd_done(Triggerd *t)
         environment_folder_close(t->environments);
         state_folder_close(t->host.states);
         sd_event_source_disable_unref(t->status);
+        sd_event_source_disable_unref(t->late);
         sd_event_unref(t->host.loop);
         free(t->said);
 }
@@ -267,7 +311,9 @@ static int of_folder(int r)
 
 int triggerd_run(void)
 {
-        _cleanup_(triggerd_done) Triggerd t = {};
+        _cleanup_(triggerd_done) Triggerd t = {
+                .host = { .placed = on_placed, .userdata = &t },
+        };
         int r;
 
         r = open_loop(&t);
@@ -280,7 +326,7 @@ int triggerd_run(void)
         if (r < 0)
                 return r;
         (void)say_status(&t);
-        (void)sd_notify(0, "READY=1");
+        be_ready(&t);
         r = sd_event_loop(t.host.loop);
         (void)sd_notify(0, "STOPPING=1");
         if (r < 0)
