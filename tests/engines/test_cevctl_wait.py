@@ -28,7 +28,7 @@ def the_end_of_an_exec_session_is_waited_for() -> None:
         session = podman.exec_detached("c1", "sh", "-c", "exit 9")
         with Waiter(bus, "exit-code", "--wait=60", "--json", session) as waiter:
             said = json.loads(waiter.end(deadline=90))
-            equal((said["ContainerExitCode"], said["Evidence"] in ("exit-file", "process")),
+            equal((said["ExitCode"], said["Event"]["Evidence"] in ("exit-file", "process")),
                   (9, True), said)
 
         session = podman.exec_detached("c1", "sh", "-c", "sleep 1; exit 5")
