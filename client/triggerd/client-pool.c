@@ -6,8 +6,9 @@
 
 #include "cleanup.h"
 
-/* Four hundred rules. What is asked beyond 128 is asked again. */
-#define PLACES_MAX 200
+/* Each asks for two rules at once when it begins, and dbus-daemon lets a connection wait for no more
+ * than 128 answers: what is beyond is refused, and has to be asked for again. */
+#define PLACES_MAX 60
 
 typedef struct Place {
         cev_client *client; /* counted */
