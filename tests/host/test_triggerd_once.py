@@ -154,9 +154,9 @@ def no_kill_makes_it_two_or_none() -> None:
 
 @test(deadline=60)
 def more_than_it_keeps_account_of_wait_in_the_history() -> None:
-    notes = Notes("crowd")
-    trigger("crowd", "crowd@%n.service")
-    seqs = [die("crowd", f"c{n}") for n in range(400)]
+    notes = Notes("queue")
+    trigger("queue", "queue@%n.service")
+    seqs = [die("queue", f"c{n}") for n in range(400)]
     until(lambda: len(notes.seqs()) >= len(seqs), lambda: f"{len(notes.seqs())}", 40)
     notes.wait(*seqs)
 
