@@ -7,11 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <systemd/sd-daemon.h>
+
 #include "cleanup.h"
 #include "containers-events.h"
 #include "fleet.h"
+#include "report.h"
 #include "round.h"
-#include "say.h"
 #include "update.h"
 
 /* Podman that cannot be asked is asked again, ever less often, or when an event comes. */
@@ -39,7 +41,7 @@ static void schedule(Daemon *d, uint64_t usec);
 
 static void fail(Daemon *d, int r, const char *what)
 {
-        say_error("%s: %s.", what, strerror(-r));
+        report_error("%s: %s.", what, strerror(-r));
         (void)sd_event_exit(d->loop, EXIT_FAILURE);
 }
 
@@ -228,19 +230,19 @@ static void on_notice(cev_subscription *s, cev_notice notice, const char *text, 
 
         switch (notice) {
         case CEV_NOTICE_EXPIRED:
-                say_warning("Events were not kept until they were read: %s", text ? text : "");
+                report_warning("Events were not kept until they were read: %s", text ? text : "");
                 if (d->listening)
                         schedule(d, 0); /* what they said is seen by looking */
                 return;
         case CEV_NOTICE_ABSENT:
-                say_warning("containers-eventsd is not there.");
+                report_warning("containers-eventsd is not there.");
                 (void)sd_notify(false, "READY=1");
                 return;
         case CEV_NOTICE_BACK:
-                say_info("containers-eventsd is back.");
+                report_info("containers-eventsd is back.");
                 return;
         case CEV_NOTICE_TROUBLE:
-                say_warning("containers-eventsd cannot answer: %s", text ? text : "");
+                report_warning("containers-eventsd cannot answer: %s", text ? text : "");
                 return;
         }
 }
@@ -250,8 +252,8 @@ static void on_subscription_end(cev_subscription *s, int result, const sd_bus_er
 {
         Daemon *d = userdata;
 
-        say_error("Cannot listen any more: %s.",
-                  error && error->message ? error->message : strerror(-result));
+        report_error("Cannot listen any more: %s.",
+                     error && error->message ? error->message : strerror(-result));
         (void)sd_event_exit(d->loop, EXIT_FAILURE);
 }
 
@@ -319,7 +321,7 @@ static int set_up_subscriptions(Daemon *d)
         if (r >= 0)
                 r = cev_subscription_start(d->images, on_image, d);
         if (r < 0)
-                say_error("Cannot listen to containers-eventsd: %s.", strerror(-r));
+                report_error("Cannot listen to containers-eventsd: %s.", strerror(-r));
         return r;
 }
 
@@ -353,7 +355,7 @@ static int set_up_loop(Daemon *d)
         if (r >= 0)
                 r = add_timer(d, CLOCK_REALTIME, &d->later);
         if (r < 0)
-                say_error("Cannot make an event loop: %s.", strerror(-r));
+                report_error("Cannot make an event loop: %s.", strerror(-r));
         return r;
 }
 
@@ -363,12 +365,12 @@ static int open_ledger(Daemon *d, const char *folder)
         int r = ledger_open(folder, &d->desk.ledger, &broken);
 
         if (r < 0)
-                say_error("The state in \"%s\" cannot be used: %s.", folder,
-                          r == -EWOULDBLOCK ? "another one of us does" : strerror(-r));
+                report_error("The state in \"%s\" cannot be used: %s.", folder,
+                             r == -EWOULDBLOCK ? "another one of us does" : strerror(-r));
         else if (broken)
-                say_error("The state in \"%s\" is damaged; it is set aside, as "
-                          "state.json.broken, and what it said is forgotten.",
-                          folder);
+                report_error("The state in \"%s\" is damaged; it is set aside, as "
+                             "state.json.broken, and what it said is forgotten.",
+                             folder);
         return r;
 }
 
@@ -379,8 +381,8 @@ static int open_client(Daemon *d, bool user)
         if (r >= 0)
                 r = cev_client_attach_event(d->client, d->loop);
         if (r < 0)
-                say_error("The %s bus cannot be reached: %s.", user ? "user" : "system",
-                          strerror(-r));
+                report_error("The %s bus cannot be reached: %s.", user ? "user" : "system",
+                             strerror(-r));
         return r;
 }
 
@@ -404,7 +406,7 @@ static int set_up_desk(Daemon *d, const DaemonOptions *options)
         if (r >= 0)
                 r = fleet_new(&d->fleet);
         if (r < 0)
-                say_error("Cannot begin: %s.", strerror(-r));
+                report_error("Cannot begin: %s.", strerror(-r));
         return r;
 }
 
@@ -414,7 +416,7 @@ int daemon_new(const DaemonOptions *options, Daemon **ret)
         int r;
 
         if (!d) {
-                say_error("There is no memory left.");
+                report_error("There is no memory left.");
                 return -ENOMEM;
         }
         d->settings = *options->settings;

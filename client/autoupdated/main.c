@@ -14,7 +14,7 @@
 #include "cleanup.h"
 #include "config.h"
 #include "daemon.h"
-#include "say.h"
+#include "report.h"
 
 #define PROGRAM "containers-events-autoupdated"
 
@@ -97,7 +97,7 @@ static int parse_arguments(int argc, char *argv[], Arguments *ret)
 
 static void on_report(const char *sentence, void *userdata)
 {
-        say_warning("%s", sentence);
+        report_warning("%s", sentence);
 }
 
 static int run(const Arguments *arguments, Settings *settings)
@@ -110,7 +110,7 @@ static int run(const Arguments *arguments, Settings *settings)
         };
 
         if (!options.state_folder) {
-                say_error("Nobody said where the state is kept: use --state=DIR.");
+                report_error("Nobody said where the state is kept: use --state=DIR.");
                 return EXIT_FAILURE;
         }
         settings->dry_run = settings->dry_run || arguments->dry_run;
@@ -135,7 +135,7 @@ int main(int argc, char *argv[])
 
         r = settings_load(arguments.config, arguments.user, on_report, NULL, &settings);
         if (r < 0) {
-                say_error("The configuration cannot be read: %s.", strerror(-r));
+                report_error("The configuration cannot be read: %s.", strerror(-r));
                 return EXIT_FAILURE;
         }
         return run(&arguments, &settings);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "cleanup.h"
-#include "say.h"
+#include "report.h"
 
 /* Until the service is back, or the history can be written again. */
 #define RETRY_USEC UINT64_C(5000000)
@@ -36,14 +36,14 @@ static int publish_first(Publisher *p)
         r = outcome_emit(p->client, first, &error);
         if (r < 0 && !is_refused(r)) {
                 if (!p->troubled)
-                        say_warning("What was done cannot be published now, and is kept: %s",
-                                    error.message ? error.message : strerror(-r));
+                        report_warning("What was done cannot be published now, and is kept: %s",
+                                       error.message ? error.message : strerror(-r));
                 p->troubled = true;
                 return r;
         }
         if (r < 0)
-                say_error("What was done cannot be published: %s",
-                          error.message ? error.message : strerror(-r));
+                report_error("What was done cannot be published: %s",
+                             error.message ? error.message : strerror(-r));
         p->troubled = false;
         ledger_pop(p->ledger);
         return ledger_save(p->ledger);

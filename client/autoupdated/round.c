@@ -9,7 +9,7 @@
 #include "belonging.h"
 #include "calendar-question.h"
 #include "cleanup.h"
-#include "say.h"
+#include "report.h"
 
 /* What was told of a container and an image, in the ledger. */
 #define TOLD_PENDING  "pending"
@@ -146,8 +146,8 @@ static int tell_stranger(Round *round, const UnitPlan *unit, const Change *chang
                 error = NULL;
                 return -ENOMEM;
         }
-        say_warning("%s is not restarted for the container %s: %s.", unit->unit, change->container,
-                    error);
+        report_warning("%s is not restarted for the container %s: %s.", unit->unit,
+                       change->container, error);
         return tell(round, unit, change, OUTCOME_FAILED, TOLD_STRANGER, error);
 }
 
@@ -180,7 +180,7 @@ static void on_inspected(Engine *e, int result, const Inspection *inspection, vo
         int r;
 
         if (result < 0) {
-                say_error("Podman cannot be asked: %s.", engine_problem(e));
+                report_error("Podman cannot be asked: %s.", engine_problem(e));
                 end(round, result, NULL);
                 return;
         }
@@ -191,7 +191,7 @@ static void on_inspected(Engine *e, int result, const Inspection *inspection, vo
                         end(round, 0, unit);
                         return;
                 }
-                say_notice("%s has a new image and waits: %s.", unit->unit, reason);
+                report_notice("%s has a new image and waits: %s.", unit->unit, reason);
                 r = tell_all(round, unit, OUTCOME_PENDING, TOLD_PENDING, reason);
         }
         if (r < 0) {
@@ -247,7 +247,7 @@ static void on_window(CalendarQuestion *q, int result, CalendarWindow window, co
                         end(round, -ENOMEM, NULL);
                         return;
                 }
-                say_error("%s.", round->window_problem);
+                report_error("%s.", round->window_problem);
         }
         step(round);
 }
@@ -281,7 +281,7 @@ static void on_listed(Engine *e, int result, const Containers *containers, const
         int r = result;
 
         if (r < 0) {
-                say_error("Podman cannot be asked: %s.", engine_problem(e));
+                report_error("Podman cannot be asked: %s.", engine_problem(e));
                 end(round, r, NULL);
                 return;
         }
@@ -316,7 +316,7 @@ int round_begin(const Desk *desk, Fleet *fleet, RoundHandler handler, void *user
         round->userdata = userdata;
         r = engine_list(desk->engine, on_listed, round);
         if (r < 0) {
-                say_error("Podman cannot be asked: %s.", engine_problem(desk->engine));
+                report_error("Podman cannot be asked: %s.", engine_problem(desk->engine));
                 round_free(round);
                 return r;
         }

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "cleanup.h"
-#include "say.h"
+#include "report.h"
 #include "unit-job.h"
 #include "unit-names.h"
 
@@ -95,13 +95,13 @@ static void log_end(const Update *u, OutcomeResult result, const char *error)
 
         switch (result) {
         case OUTCOME_UPDATED:
-                say_notice("%s runs its new image.", unit);
+                report_notice("%s runs its new image.", unit);
                 return;
         case OUTCOME_ROLLED_BACK:
-                say_warning("%s runs its old image again: %s.", unit, error);
+                report_warning("%s runs its old image again: %s.", unit, error);
                 return;
         default:
-                say_error("%s was not updated: %s.", unit, error);
+                report_error("%s was not updated: %s.", unit, error);
         }
 }
 
@@ -137,7 +137,7 @@ static void finish(Update *u, OutcomeResult result, const char *error)
 /* What cannot be gone on with now can be by who is started after us. */
 static void give_up(Update *u, int r)
 {
-        say_error("The update of %s stops here for now: %s.", u->record.plan.unit, strerror(-r));
+        report_error("The update of %s stops here for now: %s.", u->record.plan.unit, strerror(-r));
         u->handler(u, r, u->userdata);
 }
 
@@ -169,8 +169,8 @@ static void fail(Update *u, const char *problem)
         }
         free(u->record.error);
         u->record.error = strdup(problem);
-        say_warning("The new image of %s is no good, and the old one is put back: %s.",
-                    u->record.plan.unit, problem);
+        report_warning("The new image of %s is no good, and the old one is put back: %s.",
+                       u->record.plan.unit, problem);
         r = u->record.error ? enter(u, PHASE_BACK_TAG) : -ENOMEM;
         if (r < 0)
                 give_up(u, r);
@@ -456,7 +456,7 @@ static void tag_next(Update *u)
                 return;
         }
         change = &plan->changes[u->tagging];
-        say_notice("%s gives the image %s again.", change->image, change->old_image);
+        report_notice("%s gives the image %s again.", change->image, change->old_image);
         if (engine_tag(u->desk->engine, change->old_image, change->image, on_tagged, u) < 0)
                 finish_failed(u, engine_problem(u->desk->engine));
 }
@@ -498,8 +498,8 @@ static void on_names(Engine *e, int result, const Containers *containers, const 
         }
         r = take_newer(u, images, &newer);
         if (r >= 0 && newer) {
-                say_warning("%s is tried with a newer image: %s.", u->record.plan.unit,
-                            u->record.error);
+                report_warning("%s is tried with a newer image: %s.", u->record.plan.unit,
+                               u->record.error);
                 free(u->record.error);
                 u->record.error = NULL;
                 r = enter(u, PHASE_RESTART);
@@ -600,7 +600,7 @@ int update_begin(const Desk *desk, const UnitPlan *plan, const char *cursor, Upd
                 r = ledger_set_restarted(desk->ledger, plan->unit, desk_now_usec(desk),
                                          desk->settings->min_interval_usec);
         if (r >= 0) {
-                say_notice("%s is restarted: it has a new image.", plan->unit);
+                report_notice("%s is restarted: it has a new image.", plan->unit);
                 r = enter(u, PHASE_RESTART);
         }
         if (r < 0) {
@@ -640,7 +640,7 @@ static void resume(Update *u)
         int r;
 
         u->resuming = false;
-        say_notice("The update of %s goes on.", u->record.plan.unit);
+        report_notice("The update of %s goes on.", u->record.plan.unit);
         switch (u->record.phase) {
         case PHASE_RESTART:
                 r = engine_list(u->desk->engine, on_found, u);

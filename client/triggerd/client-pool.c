@@ -6,8 +6,8 @@
 
 #include "cleanup.h"
 
-/* Each asks for two rules at once when it begins, and dbus-daemon lets a connection wait for no more
- * than 128 answers: what is beyond is refused, and has to be asked for again. */
+/* Each asks for two rules at once when it begins, and dbus-daemon lets a connection wait for no
+ * more than 128 answers: what is beyond is refused, and has to be asked for again. */
 #define PLACES_MAX 60
 
 typedef struct Place {

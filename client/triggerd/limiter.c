@@ -2,9 +2,14 @@
 #include "limiter.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
+#define SD_JOURNAL_SUPPRESS_LOCATION
+#include <systemd/sd-journal.h>
+
 #include "clock.h"
+#include "names.h"
 #include "report.h"
 
 struct Limiter {
@@ -15,13 +20,32 @@ struct Limiter {
         sd_event_source *timer; /* when what was left out is to be said, or NULL */
 };
 
+/* One record for all that the limit left out. */
+static void tell(const char *trigger, const RateLimitRecord *record)
+{
+        if (!report_is_journal()) {
+                report_warning("Trigger %s: its rate limit left out %" PRIu64
+                               " events, from number %" PRIu64 " to %" PRIu64 ".",
+                               trigger, record->left_out, record->first_seq, record->last_seq);
+                return;
+        }
+        sd_journal_send("MESSAGE=Trigger %s: its rate limit left out %" PRIu64
+                        " events, from number %" PRIu64 " to %" PRIu64 ".",
+                        trigger, record->left_out, record->first_seq, record->last_seq,
+                        "MESSAGE_ID=" CE_MESSAGE_LEFT_OUT, "PRIORITY=%i", LOG_WARNING,
+                        "SYSLOG_IDENTIFIER=containers-events-triggerd",
+                        "CONTAINERS_EVENTS_TRIGGER=%s", trigger,
+                        "CONTAINERS_EVENTS_LEFT_OUT=%" PRIu64, record->left_out,
+                        "CONTAINERS_EVENTS_FIRST_SEQ=%" PRIu64, record->first_seq,
+                        "CONTAINERS_EVENTS_LAST_SEQ=%" PRIu64, record->last_seq, NULL);
+}
+
 static void record(Limiter *l, uint64_t usec)
 {
         RateLimitRecord left_out;
 
         if (rate_limit_record(l->limit, usec, &left_out))
-                report_left_out(l->trigger->name, left_out.left_out, left_out.first_seq,
-                                left_out.last_seq);
+                tell(l->trigger->name, &left_out);
 }
 
 static int on_due(sd_event_source *source, uint64_t usec, void *userdata)

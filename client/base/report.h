@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * What the daemon says of itself, a sentence each: to standard error, with priorities that systemd
- * understands if that is the journal.
+ * What a daemon says of itself, a sentence each and on one line whatever is quoted in it: to
+ * standard error, with priorities that systemd understands (sd-daemon(3)) if that is the journal.
  */
 
-#include <stdint.h>
+#include <stdbool.h>
 #include <syslog.h>
 
 __attribute__((format(printf, 2, 3))) void report(int priority, const char *format, ...);
@@ -19,5 +19,5 @@ __attribute__((format(printf, 2, 3))) void report(int priority, const char *form
 /* What ends a sentence that others said, with a period or without. */
 const char *report_period(const char *sentence);
 
-/* One record for all events that a trigger's rate limit left out. */
-void report_left_out(const char *trigger, uint64_t n, uint64_t first_seq, uint64_t last_seq);
+/* Whether standard error is the journal. */
+bool report_is_journal(void);
