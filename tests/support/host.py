@@ -24,6 +24,7 @@ written, and nothing stays. Where that cannot be, the one line printed is a skip
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -127,9 +128,12 @@ def plain_build() -> Path:
     if any(option["name"] == "b_sanitize" and option["value"] == "none" for option in options):
         return build
     plain = build / "plain"
-    if not (plain / "build.ninja").exists():
-        _run("meson", "setup", "-Dtests=false", plain, SOURCE, capture_output=True)
-    _run("ninja", "-C", plain, capture_output=True)
+    # Only one of those that run at the same time builds.
+    with (build / "plain.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (plain / "build.ninja").exists():
+            _run("meson", "setup", "-Dtests=false", plain, SOURCE, capture_output=True)
+        _run("ninja", "-C", plain, capture_output=True)
     return plain
 
 
