@@ -14,36 +14,9 @@
 #include "containers-events.h"
 #include "event-line.h"
 #include "event-object.h"
+#include "failing-memory.h"
 #include "tap.h"
 
-static unsigned countdown; /* 0: nothing fails */
-static bool failed;
-
-static bool is_failure(void)
-{
-        if (countdown == 0 || --countdown > 0)
-                return false;
-        failed = true;
-        errno = ENOMEM;
-        return true;
-}
-
-/* What a call becomes: one that fails, or the real one. */
-#define WRAP(type, failure, function, parameters, ...)                                             \
-        type __real_##function parameters;                                                         \
-        type __wrap_##function parameters;                                                         \
-        type __wrap_##function parameters                                                          \
-        {                                                                                          \
-                return is_failure() ? (failure) : __real_##function(__VA_ARGS__);                  \
-        }
-
-WRAP(void *, NULL, malloc, (size_t size), size)
-WRAP(void *, NULL, calloc, (size_t n, size_t size), n, size)
-WRAP(void *, NULL, realloc, (void *old, size_t size), old, size)
-WRAP(void *, NULL, reallocarray, (void *old, size_t n, size_t size), old, n, size)
-WRAP(char *, NULL, strdup, (const char *string), string)
-WRAP(char *, NULL, strndup, (const char *string, size_t n), string, n)
-WRAP(int, -1, vasprintf, (char **ret, const char *format, va_list args), ret, format, args)
 WRAP(FILE *, NULL, fopencookie, (void *cookie, const char *mode, cookie_io_functions_t functions),
      cookie, mode, functions)
 WRAP(struct json_object *, NULL, json_object_new_boolean, (json_bool value), value)
@@ -54,18 +27,6 @@ WRAP(struct json_object *, NULL, json_object_new_object, (void))
 WRAP(struct json_object *, NULL, json_object_new_string, (const char *value), value)
 WRAP(int, -1, json_object_object_add,
      (struct json_object * object, const char *key, struct json_object *value), object, key, value)
-
-int __wrap_asprintf(char **ret, const char *format, ...);
-int __wrap_asprintf(char **ret, const char *format, ...)
-{
-        va_list args;
-        int r;
-
-        va_start(args, format);
-        r = __wrap_vasprintf(ret, format, args);
-        va_end(args);
-        return r;
-}
 
 static const char line[] =
         "{\"ContainerExitCode\":3,\"ID\":\"id\",\"Image\":\"im\",\"Name\":\"n\",\"Status\":\"died\","

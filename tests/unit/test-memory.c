@@ -14,6 +14,7 @@
 #include "base/utf8.h"
 #include "bus/exit-code.h"
 #include "configuration.h"
+#include "failing-memory.h"
 #include "history.h"
 #include "log/record-parser.h"
 #include "model/event-json.h"
@@ -30,37 +31,9 @@
 #include "sources/podman-storage.h"
 #include "tap.h"
 
-static unsigned countdown; /* 0: nothing fails */
-static bool failed;
-
-static bool is_failure(void)
-{
-        if (countdown == 0 || --countdown > 0)
-                return false;
-        failed = true;
-        errno = ENOMEM;
-        return true;
-}
-
-/* What a call becomes: one that fails, or the real one. */
-#define WRAP(type, failure, function, parameters, ...)                                             \
-        type __real_##function parameters;                                                         \
-        type __wrap_##function parameters;                                                         \
-        type __wrap_##function parameters                                                          \
-        {                                                                                          \
-                return is_failure() ? (failure) : __real_##function(__VA_ARGS__);                  \
-        }
-
 typedef int (*DirentFilter)(const struct dirent *entry);
 typedef int (*DirentCompare)(const struct dirent **a, const struct dirent **b);
 
-WRAP(void *, NULL, malloc, (size_t size), size)
-WRAP(void *, NULL, calloc, (size_t n, size_t size), n, size)
-WRAP(void *, NULL, realloc, (void *old, size_t size), old, size)
-WRAP(void *, NULL, reallocarray, (void *old, size_t n, size_t size), old, n, size)
-WRAP(char *, NULL, strdup, (const char *string), string)
-WRAP(char *, NULL, strndup, (const char *string, size_t n), string, n)
-WRAP(int, -1, vasprintf, (char **ret, const char *format, va_list args), ret, format, args)
 WRAP(DIR *, NULL, fdopendir, (int fd), fd)
 WRAP(int, -1, scandir64,
      (const char *folder, struct dirent ***ret, DirentFilter filter, DirentCompare compare), folder,
@@ -80,21 +53,6 @@ WRAP(int, -1, json_object_object_add_ex,
      object, key, value, options)
 WRAP(const char *, NULL, json_object_to_json_string_length,
      (struct json_object * object, int flags, size_t *ret_length), object, flags, ret_length)
-
-int __wrap_asprintf(char **ret, const char *format, ...);
-
-int __wrap_asprintf(char **ret, const char *format, ...)
-{
-        va_list args;
-        int n;
-
-        if (is_failure())
-                return -1;
-        va_start(args, format);
-        n = __real_vasprintf(ret, format, args);
-        va_end(args);
-        return n;
-}
 
 /*
  * Runs the function with the first allocation failing, then the second, until none does. There are

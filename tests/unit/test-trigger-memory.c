@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "environment-file.h"
+#include "failing-memory.h"
 #include "headway.h"
 #include "scratch.h"
 #include "specifier.h"
@@ -16,52 +17,9 @@
 #include "text-stream.h"
 #include "trigger-folder.h"
 
-static unsigned countdown; /* 0: nothing fails */
-static bool failed;
-
-static bool is_failure(void)
-{
-        if (countdown == 0 || --countdown > 0)
-                return false;
-        failed = true;
-        errno = ENOMEM;
-        return true;
-}
-
-/* What a call becomes: one that fails, or the real one. */
-#define WRAP(type, failure, function, parameters, ...)                                             \
-        type __real_##function parameters;                                                         \
-        type __wrap_##function parameters;                                                         \
-        type __wrap_##function parameters                                                          \
-        {                                                                                          \
-                return is_failure() ? (failure) : __real_##function(__VA_ARGS__);                  \
-        }
-
-WRAP(void *, NULL, malloc, (size_t size), size)
-WRAP(void *, NULL, calloc, (size_t n, size_t size), n, size)
-WRAP(void *, NULL, realloc, (void *old, size_t size), old, size)
-WRAP(void *, NULL, reallocarray, (void *old, size_t n, size_t size), old, n, size)
-WRAP(char *, NULL, strdup, (const char *string), string)
-WRAP(char *, NULL, strndup, (const char *string, size_t n), string, n)
-WRAP(int, -1, vasprintf, (char **ret, const char *format, va_list args), ret, format, args)
 WRAP(DIR *, NULL, opendir, (const char *path), path)
 WRAP(FILE *, NULL, fopencookie, (void *cookie, const char *mode, cookie_io_functions_t functions),
      cookie, mode, functions)
-
-int __wrap_asprintf(char **ret, const char *format, ...);
-
-int __wrap_asprintf(char **ret, const char *format, ...)
-{
-        va_list args;
-        int n;
-
-        if (is_failure())
-                return -1;
-        va_start(args, format);
-        n = __real_vasprintf(ret, format, args);
-        va_end(args);
-        return n;
-}
 
 /* Runs the function with the first allocation failing, then the second, until none does. */
 static void let_each_fail(const char *label, int (*function)(void))
