@@ -38,19 +38,19 @@ static int add(Inspection *inspection, json_object *entry)
         json_object *state = value_object(entry, "State");
         uint64_t conmon = value_number(state, "ConmonPid");
         const char *image_id = value_text(entry, "Image");
-        Inspected new;
+        Inspected one;
 
         if (strncmp(image_id, "sha256:", 7) == 0)
                 image_id += 7;
-        new = (Inspected){
+        one = (Inspected){
                 .id = strdup(value_text(entry, "Id")),
                 .image_id = strdup(image_id),
                 .health = strdup(health_of(entry, state)),
                 .conmon = conmon <= INT_MAX ? (pid_t)conmon : 0,
                 .running = value_flag(state, "Running"),
         };
-        inspection->list[inspection->n++] = new;
-        return new.id &&new.image_id &&new.health ? 0 : -ENOMEM;
+        inspection->list[inspection->n++] = one;
+        return one.id && one.image_id && one.health ? 0 : -ENOMEM;
 }
 
 int inspection_parse(const char *json, size_t length, Inspection *ret)
