@@ -3,6 +3,9 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <string.h>
+
+#include "cleanup.h"
 
 /* Nothing that Podman prints or that we keep is nested deeper. */
 #define DEPTH_MAX 16
@@ -66,8 +69,9 @@ int value_append(json_object *array, json_object *value)
 
 int value_parse(const char *text, size_t length, json_object **ret)
 {
+        _cleanup_json_ json_object *value = NULL;
         json_tokener *tokener;
-        json_object *value;
+        size_t end;
 
         if (length > INT_MAX)
                 return -EINVAL;
@@ -75,10 +79,13 @@ int value_parse(const char *text, size_t length, json_object **ret)
         if (!tokener)
                 return -ENOMEM;
         value = json_tokener_parse_ex(tokener, text, (int)length);
+        end = json_tokener_get_parse_end(tokener);
         json_tokener_free(tokener);
-        if (!value)
+        while (end < length && strchr(" \t\r\n", text[end]) && text[end] != '\0')
+                end++;
+        if (!value || end < length)
                 return -EINVAL;
 
-        *ret = value;
+        *ret = TAKE_PTR(value);
         return 0;
 }

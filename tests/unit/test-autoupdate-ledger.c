@@ -152,8 +152,9 @@ static void test_damage(void)
                 FILE *f = fopen("state.json", "w");
 
                 must(f && fputs(texts[i], f) >= 0 && fclose(f) == 0);
+                broken = false;
                 must(ledger_open(".", &l, &broken) >= 0);
-                tap_ok(broken == (i != 4), "\"%s\" is no state", texts[i]);
+                tap_ok(broken, "\"%s\" is no state", texts[i]);
                 tap_ok(!ledger_first(l), "so there is none");
                 l = ledger_free(l);
         }

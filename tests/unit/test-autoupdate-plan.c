@@ -138,6 +138,9 @@ static void test_an_inspection(void)
         tap_ok(!inspection_find(&found, "c4") && !inspection_find(&found, NULL), "nobody else");
         inspection_done(&found);
         tap_eq_int(inspection_parse("Error", 5, &found), -EINVAL, "an error is none");
+        tap_eq_int(inspection_parse("[] Error", 8, &found), -EINVAL, "nor is one behind a list");
+        tap_eq_int(inspection_parse("[]\n", 3, &found), 0, "a line that ends is");
+        inspection_done(&found);
 }
 
 int main(void)
